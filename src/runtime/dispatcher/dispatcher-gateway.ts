@@ -1,0 +1,52 @@
+import type { Acknowledge } from "../../common/acknowledge.ts";
+import { seconds } from "../../common/duration.ts";
+import type { JobID } from "../../common/ids.ts";
+import { ask, defineGateway, type GatewayOf } from "../../rpc/gateway-descriptor.ts";
+import type { JobMasterId } from "../jobmaster/job-master-id.ts";
+import type { CheckpointStatsSnapshot } from "../messages/checkpoint-stats.ts";
+import type { ExecutionGraphInfo, JobDetails, JobResult } from "../messages/execution-graph-info.ts";
+import type { JobStatus } from "../messages/job-status.ts";
+import type {
+  ClusterOverview,
+  IdempotencyLookup,
+  JobSubmission,
+  JobSubmissionResult,
+  UploadedModule,
+} from "../messages/job-submission.ts";
+
+/**
+ * The cluster's front door (Flink `DispatcherGateway` with `RestfulGateway`; contract: rpc-semantics 2.1). Unknown jobs
+ * are `JOB_NOT_FOUND`; a job whose JobMaster is not up yet answers from what is stored.
+ */
+export const DispatcherGateway = defineGateway("Dispatcher", {
+  version: 1,
+  turns: "sync",
+  fenced: true,
+  methods: {
+    /** Acknowledged after the graph is stored and the JobMaster has started (SUB-01); repeats give the same answer. */
+    submitJob: ask<(submission: JobSubmission) => JobSubmissionResult>({ timeout: seconds(60), idempotent: true }),
+    /** Whether a submission under this key is known; asked before the graph is extracted. */
+    lookupIdempotencyKey: ask<(key: string, requestHash: string) => IdempotencyLookup>({ readOnly: true }),
+    /** CAN-01..CAN-04: acknowledged at once; already CANCELED acknowledges again. */
+    cancelJob: ask<(jobId: JobID) => Acknowledge>({ idempotent: true }),
+    listJobs: ask<() => readonly JobID[]>({ readOnly: true }),
+    requestMultipleJobDetails: ask<() => readonly JobDetails[]>({ readOnly: true }),
+    requestJob: ask<(jobId: JobID) => ExecutionGraphInfo>({ readOnly: true }),
+    requestJobStatus: ask<(jobId: JobID) => JobStatus>({ readOnly: true }),
+    /** `undefined`: the job has no checkpointing. */
+    requestCheckpointStats: ask<(jobId: JobID) => CheckpointStatsSnapshot | undefined>({ readOnly: true }),
+    /** `undefined` while the job is not terminal. */
+    requestJobResult: ask<(jobId: JobID) => JobResult | undefined>({ readOnly: true }),
+    requestClusterOverview: ask<() => ClusterOverview>({ readOnly: true }),
+    /** From the JobMaster, repeated until acknowledged (HA-07): dirty result stored, cleanup, clean mark. */
+    jobReachedTerminalState: ask<(jobMasterId: JobMasterId, info: ExecutionGraphInfo) => Acknowledge>({
+      idempotent: true,
+    }),
+    registerModule: ask<(module: UploadedModule) => Acknowledge>({ idempotent: true }),
+    /** Newest first. */
+    listModules: ask<() => readonly UploadedModule[]>({ readOnly: true }),
+    /** @returns whether it existed. */
+    deleteModule: ask<(id: string) => boolean>(),
+  },
+});
+export type DispatcherGateway = GatewayOf<typeof DispatcherGateway>;

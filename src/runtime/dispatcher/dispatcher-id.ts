@@ -1,0 +1,5 @@
+import type { Branded } from "../../common/ids.ts";
+import type { Epoch } from "../../rpc/fencing/epoch.ts";
+
+/** Fencing token of a cluster's Dispatcher. */
+export type DispatcherId = Branded<Epoch, "DispatcherId">;

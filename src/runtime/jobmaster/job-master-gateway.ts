@@ -1,0 +1,59 @@
+import type { Acknowledge } from "../../common/acknowledge.ts";
+import type { AllocationID, JobID, ResourceID } from "../../common/ids.ts";
+import { ask, defineGateway, tell, type GatewayOf } from "../../rpc/gateway-descriptor.ts";
+import type { JobGraph } from "../jobgraph/job-graph.ts";
+import type { AcknowledgeCheckpoint, DeclineCheckpoint } from "../messages/checkpoint-messages.ts";
+import type { CheckpointStatsSnapshot } from "../messages/checkpoint-stats.ts";
+import type { ExecutionGraphInfo, JobDetails } from "../messages/execution-graph-info.ts";
+import type { TaskExecutorToJobMasterPayload } from "../messages/heartbeat-payloads.ts";
+import type { JobStatus } from "../messages/job-status.ts";
+import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
+import type { RegistrationResponse, SlotOffer, TaskExecutorRegistration } from "../messages/slots.ts";
+import type { TaskExecutionState } from "../messages/task-execution-state.ts";
+import type { JobMasterId } from "./job-master-id.ts";
+
+/** One job's master (Flink `JobMasterGateway`; contract: rpc-semantics 2.3). Fenced by its epoch, `JobMasterId`. */
+export const JobMasterGateway = defineGateway("JobMaster", {
+  version: 1,
+  turns: "sync",
+  fenced: true,
+  methods: {
+    /** From the Dispatcher: stores the graph and starts scheduling. The same job again acknowledges. */
+    startJob: ask<(jobGraph: JobGraph, dispatcherAddress: string) => Acknowledge>({ idempotent: true }),
+    cancel: ask<() => Acknowledge>({ idempotent: true, control: true }),
+    /** After the Dispatcher took over the result: drops everything stored. */
+    releaseJob: ask<(jobId: JobID) => Acknowledge>({ idempotent: true }),
+    /** One list per report of a TaskExecutor. False where an attempt is unknown: the task then fails itself (DEP-07). */
+    updateTaskExecutionState: ask<(states: readonly TaskExecutionState[]) => readonly boolean[]>({ idempotent: true }),
+    /** One call per TaskExecutor and checkpoint (CP-12..CP-14). */
+    acknowledgeCheckpoint: tell<
+      (jobId: JobID, checkpointId: number, acknowledgements: readonly AcknowledgeCheckpoint[]) => undefined
+    >(),
+    declineCheckpoint: tell<(jobId: JobID, decline: DeclineCheckpoint) => undefined>(),
+    /** C6; the reply says which epoch accepted, and the JobMaster calls back on a fresh stub before it counts on it. */
+    registerTaskManager: ask<
+      (
+        jobId: JobID,
+        registration: TaskExecutorRegistration,
+      ) => RegistrationResponse<{ readonly jobMasterId: JobMasterId }>
+    >({ idempotent: true }),
+    /** @returns the accepted offers (SCH-20). */
+    offerSlots: ask<(resourceId: ResourceID, offers: readonly SlotOffer[]) => readonly SlotOffer[]>({
+      idempotent: true,
+    }),
+    failSlot: tell<(resourceId: ResourceID, allocationId: AllocationID, cause: SerializedThrowable) => undefined>(),
+    disconnectTaskManager: ask<(resourceId: ResourceID, cause: SerializedThrowable) => Acknowledge>({
+      idempotent: true,
+    }),
+    heartbeatFromTaskManager: tell<(resourceId: ResourceID, payload: TaskExecutorToJobMasterPayload) => undefined>({
+      control: true,
+    }),
+    heartbeatFromResourceManager: tell<(resourceManagerAddress: string) => undefined>({ control: true }),
+    notifyNotEnoughResourcesAvailable: tell<(acquiredSlots: number, reason: string) => undefined>(),
+    requestJobDetails: ask<() => JobDetails>({ readOnly: true }),
+    requestJobStatus: ask<() => JobStatus>({ readOnly: true }),
+    requestJob: ask<() => ExecutionGraphInfo>({ readOnly: true }),
+    requestCheckpointStats: ask<() => CheckpointStatsSnapshot | undefined>({ readOnly: true }),
+  },
+});
+export type JobMasterGateway = GatewayOf<typeof JobMasterGateway>;

@@ -1,0 +1,48 @@
+import type { AllocationID, InstanceID, JobID, ResourceID } from "../../common/ids.ts";
+
+/** What a slot has; every slot is alike until resources are declared per operator. */
+export interface ResourceProfile {
+  readonly cpuCores: number;
+  readonly memoryMegabytes: number;
+}
+
+export interface SlotOffer {
+  readonly allocationId: AllocationID;
+  readonly slotIndex: number;
+  readonly profile: ResourceProfile;
+}
+
+export type TaskExecutorSlotState = "FREE" | "ALLOCATED" | "ACTIVE" | "RELEASING";
+
+export interface SlotStatus {
+  readonly slotIndex: number;
+  readonly state: TaskExecutorSlotState;
+  readonly allocationId?: AllocationID;
+  readonly jobId?: JobID;
+}
+
+export interface SlotReport {
+  readonly slots: readonly SlotStatus[];
+}
+
+/** The whole of what a job needs, never a delta. */
+export interface ResourceRequirements {
+  readonly jobId: JobID;
+  readonly jobMasterAddress: string;
+  readonly slots: number;
+}
+
+/** A TaskExecutor as the ResourceManager knows it. */
+export interface TaskExecutorRegistration {
+  readonly resourceId: ResourceID;
+  readonly address: string;
+  readonly instanceId: InstanceID;
+  readonly jobId: JobID;
+  readonly slots: number;
+}
+
+/** Answer to a registration (Flink `RegistrationResponse`). */
+export type RegistrationResponse<Success> =
+  | ({ readonly kind: "success" } & Success)
+  | { readonly kind: "failure"; readonly reason: string }
+  | { readonly kind: "rejection"; readonly reason: string };

@@ -1,0 +1,62 @@
+import type {
+  AllocationID,
+  ExecutionAttemptID,
+  IntermediateDataSetID,
+  JobID,
+  JobVertexID,
+  ResourceID,
+} from "../../common/ids.ts";
+import type { JobConfiguration } from "../jobgraph/job-configuration.ts";
+import type { JobModuleReference } from "../jobgraph/job-graph.ts";
+import type { StateHandle } from "./state-handle.ts";
+
+/** Everything a TaskExecutor needs to run one attempt (Flink `TaskDeploymentDescriptor`). */
+export interface TaskDeploymentDescriptor {
+  readonly jobId: JobID;
+  readonly jobName: string;
+  readonly module: JobModuleReference;
+  /** The rebuilt graph must hash to this, else the attempt fails and the failure is not recoverable. */
+  readonly graphHash: string;
+  readonly configuration: JobConfiguration;
+  readonly jobVertexId: JobVertexID;
+  readonly taskName: string;
+  readonly subtaskIndex: number;
+  readonly parallelism: number;
+  readonly maxParallelism: number;
+  readonly attemptId: ExecutionAttemptID;
+  /** 0 for the first. */
+  readonly attemptNumber: number;
+  readonly allocationId: AllocationID;
+  /** One per input edge of the vertex, in the graph's order. */
+  readonly inputGates: readonly InputGateDeployment[];
+  /** One per output data set of the vertex, in the graph's order. */
+  readonly resultPartitions: readonly ResultPartitionDeployment[];
+  /** `undefined`: start empty. */
+  readonly restore?: TaskRestore;
+}
+
+/** The other end of a channel. */
+export interface ChannelPeer {
+  readonly attemptId: ExecutionAttemptID;
+  readonly subtaskIndex: number;
+  /** The TaskExecutor it runs on; the same as this task's own means an in-memory channel. */
+  readonly taskExecutor: ResourceID;
+}
+
+export interface InputGateDeployment {
+  readonly dataSet: IntermediateDataSetID;
+  /** Producers in order of their subtask index. For FORWARD only the one of the same index. */
+  readonly producers: readonly ChannelPeer[];
+}
+
+export interface ResultPartitionDeployment {
+  readonly dataSet: IntermediateDataSetID;
+  /** Consumers in order of their subtask index. For FORWARD only the one of the same index. */
+  readonly consumers: readonly ChannelPeer[];
+}
+
+/** The snapshots to start from; more than one after a change of parallelism. */
+export interface TaskRestore {
+  readonly checkpointId: number;
+  readonly state: readonly StateHandle[];
+}

@@ -1,0 +1,29 @@
+/** Counters of one attempt since it started (Flink's IO metrics). Times in milliseconds. */
+export interface TaskMetrics {
+  readonly recordsIn: number;
+  readonly recordsOut: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Records sent to a subtask that runs on another TaskExecutor. */
+  readonly remoteRecordsOut: number;
+  readonly busyMillis: number;
+  readonly idleMillis: number;
+  readonly backPressuredMillis: number;
+  /** Most bytes ever buffered in one input channel, and the credit limit of a channel. */
+  readonly peakChannelBytes: number;
+  readonly channelCreditBytes: number;
+  readonly currentInputWatermark?: number;
+}
+
+export const NO_METRICS: TaskMetrics = {
+  recordsIn: 0,
+  recordsOut: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  remoteRecordsOut: 0,
+  busyMillis: 0,
+  idleMillis: 0,
+  backPressuredMillis: 0,
+  peakChannelBytes: 0,
+  channelCreditBytes: 0,
+};
