@@ -1,4 +1,5 @@
 import { defineConfig } from "oxlint";
+import type { OxlintOverride } from "oxlint";
 import {
   COMPONENTS,
   LAYER_NAMES,
@@ -59,6 +60,10 @@ function forbiddenImports(folder: string): ImportPattern[] {
     patterns.push({ regex: "^\\.\\./[a-z-]+/", message: `The folders of ${layer} do not import each other.` });
   }
   return patterns;
+}
+
+function restrictedImports(files: string, patterns: ImportPattern[]): OxlintOverride {
+  return { files: [files], rules: { "no-restricted-imports": ["error", { patterns }] } };
 }
 
 const FOLDERS = [
@@ -124,14 +129,10 @@ export default defineConfig({
     "vitest/valid-expect": "error",
   },
   overrides: [
-    ...FOLDERS.map((folder) => ({
-      files: [`src/${folder}/**`],
-      rules: { "no-restricted-imports": ["error", { patterns: forbiddenImports(folder) }] as const },
-    })),
-    ...Object.entries(ROOT_FILES).map(([file, allowed]) => ({
-      files: [`src/${file}`],
-      rules: { "no-restricted-imports": ["error", { patterns: [SELF_IMPORTS, onlyLayers(file, allowed)] }] as const },
-    })),
+    ...FOLDERS.map((folder) => restrictedImports(`src/${folder}/**`, forbiddenImports(folder))),
+    ...Object.entries(ROOT_FILES).map(([file, allowed]) =>
+      restrictedImports(`src/${file}`, [SELF_IMPORTS, onlyLayers(file, allowed)]),
+    ),
     {
       files: ["src/**"],
       excludeFiles: NON_DETERMINISTIC_LAYERS.map((layer) => `src/${layer}/**`),
