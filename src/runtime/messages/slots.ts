@@ -41,8 +41,4 @@ export interface TaskExecutorRegistration {
   readonly slots: number;
 }
 
-/** Answer to a registration (Flink `RegistrationResponse`). */
-export type RegistrationResponse<Success> =
-  | ({ readonly kind: "success" } & Success)
-  | { readonly kind: "failure"; readonly reason: string }
-  | { readonly kind: "rejection"; readonly reason: string };
+export type { RegistrationResponse } from "../../rpc/registration/registration-response.ts";

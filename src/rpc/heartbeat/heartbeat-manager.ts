@@ -1,0 +1,125 @@
+import type { Clock } from "../../common/clock.ts";
+import { SluiceException } from "../../common/exceptions.ts";
+import type { MainThreadExecutor } from "../main-thread-executor.ts";
+import type { HeartbeatListener, HeartbeatTarget } from "./heartbeat-listener.ts";
+import { HeartbeatMonitor, isUndelivered } from "./heartbeat-monitor.ts";
+import { RPC_FAILURES_IGNORED } from "./heartbeat-options.ts";
+import type { HeartbeatOptions } from "./heartbeat-options.ts";
+
+export interface HeartbeatManagerServices<Incoming, Outgoing> {
+  /** The endpoint's: all timers and outcomes run through it, so a heartbeat queued before a due timeout wins (H20). */
+  readonly executor: MainThreadExecutor;
+  readonly clock: Clock;
+  readonly options: HeartbeatOptions;
+  readonly listener: HeartbeatListener<Incoming, Outgoing>;
+}
+
+interface MonitoredTarget<Outgoing> {
+  readonly send: HeartbeatTarget<Outgoing>;
+  readonly monitor: HeartbeatMonitor;
+}
+
+/**
+ * The receiving side of heartbeats (Flink `HeartbeatManagerImpl`): answers requests, notices silence. Holds in-memory timers
+ * only while it monitors something. All methods are called on the endpoint's main thread.
+ */
+export class HeartbeatManager<Incoming, Outgoing> {
+  protected readonly services: HeartbeatManagerServices<Incoming, Outgoing>;
+  readonly #targets = new Map<string, MonitoredTarget<Outgoing>>();
+  #stopped = false;
+
+  /** @throws SluiceException INVALID_ARGUMENT for a timeout or threshold out of range (H1). */
+  constructor(services: HeartbeatManagerServices<Incoming, Outgoing>) {
+    const { timeoutMillis, failedRpcThreshold } = services.options;
+    requirePositive("timeoutMillis", timeoutMillis);
+    if (failedRpcThreshold !== RPC_FAILURES_IGNORED) requirePositive("failedRpcThreshold", failedRpcThreshold);
+    this.services = services;
+  }
+
+  /**
+   * Watches `targetId` from now on, its timeout armed at once (H2). A target that is monitored already is replaced,
+   * its state forgotten (over H3, H18).
+   */
+  monitorTarget(targetId: string, send: HeartbeatTarget<Outgoing>): void {
+    if (this.#stopped) return;
+    this.#targets.get(targetId)?.monitor.cancel();
+    const monitor = new HeartbeatMonitor(this.services.executor, this.services.options, (reason) => {
+      if (reason === "timeout") this.services.listener.notifyHeartbeatTimeout(targetId);
+      else this.services.listener.notifyTargetUnreachable(targetId);
+    });
+    this.#targets.set(targetId, { send, monitor });
+  }
+
+  /** Idempotent; nothing about the target is notified afterwards (H6). */
+  unmonitorTarget(targetId: string): void {
+    this.#targets.get(targetId)?.monitor.cancel();
+    this.#targets.delete(targetId);
+  }
+
+  /** A heartbeat without an answer expected: the peer's response, or any other sign of life with a payload (H4, H7). */
+  receiveHeartbeat(origin: string, payload: Incoming): void {
+    if (this.#stopped) return;
+    this.#reportHeartbeat(origin);
+    if (payload !== undefined) this.services.listener.reportPayload(origin, payload);
+  }
+
+  /**
+   * A heartbeat to be answered (H9).
+   *
+   * @returns false, with nothing reported and nothing answered, if `origin` is not monitored: the endpoint may tell
+   *   it so (H8).
+   */
+  requestHeartbeat(origin: string, payload: Incoming): boolean {
+    if (this.#stopped || !this.#targets.has(origin)) return false;
+    this.receiveHeartbeat(origin, payload);
+    this.sendTo(origin);
+    return true;
+  }
+
+  isMonitored(targetId: string): boolean {
+    return this.#targets.has(targetId);
+  }
+
+  /** Time of the last signal: 0 before the first, -1 if the target is not monitored (H2). */
+  getLastHeartbeatFrom(targetId: string): number {
+    return this.#targets.get(targetId)?.monitor.lastHeartbeatMillis ?? -1;
+  }
+
+  /** Forgets all targets; every later call does nothing (H19). */
+  stop(): void {
+    this.#stopped = true;
+    for (const { monitor } of this.#targets.values()) monitor.cancel();
+    this.#targets.clear();
+  }
+
+  protected get targetIds(): readonly string[] {
+    return [...this.#targets.keys()];
+  }
+
+  protected sendTo(targetId: string): void {
+    const target = this.#targets.get(targetId);
+    if (target === undefined) return;
+    target.send(this.services.listener.retrievePayload(targetId))?.then(
+      () => this.#onMainThread(() => target.monitor.reportRpcSuccess()),
+      (error: unknown) => {
+        if (isUndelivered(error)) this.#onMainThread(() => target.monitor.reportRpcFailure());
+      },
+    );
+  }
+
+  #reportHeartbeat(origin: string): void {
+    this.#targets.get(origin)?.monitor.reportHeartbeat(this.services.clock.now());
+  }
+
+  #onMainThread(body: () => void): void {
+    this.services.executor.execute(() => {
+      body();
+      return undefined;
+    });
+  }
+}
+
+function requirePositive(field: string, value: number): void {
+  if (value > 0) return;
+  throw new SluiceException("INVALID_ARGUMENT", `heartbeat ${field}: expected a number above 0, got ${value}`);
+}
