@@ -1,5 +1,5 @@
 import type { Acknowledge } from "../../common/acknowledge.ts";
-import type { AllocationID, JobID, ResourceID } from "../../common/ids.ts";
+import type { AllocationID, ExecutionAttemptID, JobID, ResourceID } from "../../common/ids.ts";
 import { ask, defineGateway, tell, type GatewayOf } from "../../rpc/gateway-descriptor.ts";
 import type { JobGraph } from "../jobgraph/job-graph.ts";
 import type { AcknowledgeCheckpoint, DeclineCheckpoint } from "../messages/checkpoint-messages.ts";
@@ -25,6 +25,8 @@ export const JobMasterGateway = defineGateway("JobMaster", {
     releaseJob: ask<(jobId: JobID) => Acknowledge>({ idempotent: true }),
     /** One list per report of a TaskExecutor. False where an attempt is unknown: the task then fails itself (DEP-07). */
     updateTaskExecutionState: ask<(states: readonly TaskExecutionState[]) => readonly boolean[]>({ idempotent: true }),
+    /** Attempts that have emitted all their data; when all sources have, the final checkpoint starts (CP-29). */
+    notifyEndOfData: tell<(attemptIds: readonly ExecutionAttemptID[]) => undefined>(),
     /** One call per TaskExecutor and checkpoint (CP-12..CP-14). */
     acknowledgeCheckpoint: tell<
       (jobId: JobID, checkpointId: number, acknowledgements: readonly AcknowledgeCheckpoint[]) => undefined
