@@ -1,4 +1,8 @@
-/** Appends values in the snapshot formats' encoding (little endian, UTF-8 strings with a length). Grows as needed. */
+/**
+ * Appends values in the snapshot formats' encoding: little endian, lengths as varints. A string is twice its length in
+ * bytes plus a flag, then UTF-8, or with the flag set UTF-16 (only text with a lone surrogate, which UTF-8 would change).
+ * Grows as needed.
+ */
 export interface DataOutput {
   readonly length: number;
   writeByte(value: number): void;

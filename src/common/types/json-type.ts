@@ -1,0 +1,70 @@
+import type { DataInput, DataOutput } from "./data-io.ts";
+import { incompatible } from "./serializer-compatibility.ts";
+import type { ColumnLayout, SerializerCompatibility, SerializerSnapshot, TypeInformation } from "./type-information.ts";
+import { inStep, typeMismatch } from "./type-mismatch-exception.ts";
+
+/** What JSON can say. */
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly JsonValue[]
+  | { readonly [name: string]: JsonValue | undefined };
+
+const VERSION = 1;
+
+/** Any JSON value, written as its text: the slow type that needs no declaration. */
+class JsonType implements TypeInformation<JsonValue> {
+  readonly description = "json";
+  readonly column: ColumnLayout = { kind: "binary" };
+
+  /** Refuses what JSON would silently change: `undefined`, `NaN`, dates, class instances, functions. */
+  parse(value: unknown): JsonValue {
+    requireJson(value);
+    return value;
+  }
+
+  serialize(value: JsonValue, output: DataOutput): void {
+    output.writeString(JSON.stringify(value));
+  }
+
+  deserialize(input: DataInput): JsonValue {
+    const value: JsonValue = JSON.parse(input.readString());
+    return value;
+  }
+
+  snapshot(): SerializerSnapshot {
+    return { id: "json", version: VERSION };
+  }
+
+  resolveCompatibility(written: SerializerSnapshot): SerializerCompatibility<JsonValue> {
+    if (written.id === "json" && written.version === VERSION) return { kind: "as-is" };
+    return incompatible(this.description, written);
+  }
+}
+
+export const JSON_TYPE: TypeInformation<JsonValue> = new JsonType();
+
+function requireJson(value: unknown): asserts value is JsonValue {
+  if (value === null || typeof value === "string" || typeof value === "boolean" || Number.isFinite(value)) return;
+  if (Array.isArray(value)) {
+    for (const [index, element] of value.entries()) inStep(`[${index}]`, () => requireJson(element));
+    return;
+  }
+  if (typeof value !== "object" || !isPlain(value)) throw typeMismatch("a JSON value", value);
+  for (const [name, item] of Object.entries(value)) {
+    // An absent optional property may be spelled out.
+    if (item !== undefined) inStep(name, () => requireJson(item));
+  }
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null || isForeignObjectPrototype(prototype);
+}
+
+/** `Object.prototype` of another realm: values that came from a sandbox or a test runner's context. */
+function isForeignObjectPrototype(prototype: unknown): boolean {
+  return typeof prototype === "object" && prototype !== null && Object.getPrototypeOf(prototype) === null;
+}
