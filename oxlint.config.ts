@@ -4,6 +4,7 @@ import {
   COMPONENTS,
   LAYER_NAMES,
   LAYERS,
+  MAX_FOLDER_DEPTH,
   NON_DETERMINISTIC_LAYERS,
   PLATFORM_FOLDERS,
   ROOT_FILES,
@@ -20,27 +21,27 @@ interface ImportPattern {
   message: string;
 }
 
-/** A way round the relative paths that the layer rules read. */
+/** A way round the plain relative paths that the layer rules read. */
 const SELF_IMPORTS: ImportPattern = {
-  regex: "^sluice(/|$)|(^|/)src/",
-  message: "Inside src/ import the file itself, by a relative path.",
+  regex: "^sluice(/|$)|(^|/)src/|\\w/\\.\\./",
+  message: "Inside src/ import the file itself, by its shortest relative path.",
 };
 
-function onlyLayers(importer: string, allowed: readonly Layer[]): ImportPattern {
+function onlyLayers(importer: string, depth: number, allowed: readonly Layer[]): ImportPattern {
   const own = importer.split("/")[0];
   const forbidden = LAYER_NAMES.filter((layer) => layer !== own && !allowed.includes(layer));
   return {
-    regex: `^\\.\\.?/(\\.\\./)*(${forbidden.join("|")})/`,
+    regex: `^${depth === 0 ? "\\./" : `(\\.\\./){${depth}}`}(${forbidden.join("|")})/`,
     message: `${importer} may import ${allowed.join(", ") || "no other folder"} (scripts/lint/layers.ts).`,
   };
 }
 
-/** The imports that `folder` (below src/) may not make. Of several entries for one file the last wins as a whole. */
-function forbiddenImports(folder: string): ImportPattern[] {
+/** The imports that files in `folder` (below src/), `depth` folders deep, may not make. */
+function forbiddenImports(folder: string, depth: number): ImportPattern[] {
   const [layer, child] = folder.split("/");
   const patterns = [SELF_IMPORTS];
   for (const name of LAYER_NAMES.filter((candidate) => candidate === layer)) {
-    patterns.push(folder === "rest/messages" ? onlyLayers(folder, ["common"]) : onlyLayers(name, LAYERS[name]));
+    patterns.push(onlyLayers(folder, depth, folder === "rest/messages" ? ["common"] : LAYERS[name]));
   }
   if (!PLATFORM_FOLDERS.some((platformFolder) => platformFolder === folder)) {
     patterns.push({ regex: "^cloudflare:", message: `cloudflare:* belongs to ${PLATFORM_FOLDERS.join(", ")}.` });
@@ -56,22 +57,34 @@ function forbiddenImports(folder: string): ImportPattern[] {
   if (layer === "client" || layer === "cli" || layer === "dashboard") {
     patterns.push({ group: ["**/rest/**", "!**/rest/messages/**"], message: "Clients share only rest/messages." });
   }
-  if (layer === "transport" || layer === "storage") {
-    patterns.push({ regex: "^\\.\\./[a-z-]+/", message: `The folders of ${layer} do not import each other.` });
+  if ((layer === "transport" || layer === "storage") && depth > 1) {
+    patterns.push({
+      regex: `^(\\.\\./){${depth - 1}}[a-z-]+/`,
+      message: `The folders of ${layer} do not import each other.`,
+    });
   }
   return patterns;
 }
 
-function restrictedImports(files: string, patterns: ImportPattern[]): OxlintOverride {
-  return { files: [files], rules: { "no-restricted-imports": ["error", { patterns }] } };
-}
-
+/**
+ * The folders with rules of their own. Of several overrides that match a file the last wins as a whole, so a folder stands behind
+ * the one that contains it.
+ */
 const FOLDERS = [
   ...LAYER_NAMES,
   ...PLATFORM_FOLDERS,
   ...COMPONENTS.map((component) => `runtime/${component}`),
   "rest/messages",
 ];
+
+/** One override for each depth: how far up `../` leads depends on where the importing file lies. */
+function importOverrides(folder: string): OxlintOverride[] {
+  const shallowest = folder.split("/").length;
+  return Array.from({ length: MAX_FOLDER_DEPTH + 1 - shallowest }, (_, extra) => ({
+    files: [`src/${folder}/${"*/".repeat(extra)}*`],
+    rules: { "no-restricted-imports": ["error", { patterns: forbiddenImports(folder, shallowest + extra) }] },
+  }));
+}
 
 const TIMERS = ["setTimeout", "setInterval", "setImmediate"];
 const WALL_CLOCK = [
@@ -129,10 +142,11 @@ export default defineConfig({
     "vitest/valid-expect": "error",
   },
   overrides: [
-    ...FOLDERS.map((folder) => restrictedImports(`src/${folder}/**`, forbiddenImports(folder))),
-    ...Object.entries(ROOT_FILES).map(([file, allowed]) =>
-      restrictedImports(`src/${file}`, [SELF_IMPORTS, onlyLayers(file, allowed)]),
-    ),
+    ...FOLDERS.flatMap(importOverrides),
+    ...Object.entries(ROOT_FILES).map(([file, allowed]): OxlintOverride => ({
+      files: [`src/${file}`],
+      rules: { "no-restricted-imports": ["error", { patterns: [SELF_IMPORTS, onlyLayers(file, 0, allowed)] }] },
+    })),
     {
       files: ["src/**"],
       excludeFiles: NON_DETERMINISTIC_LAYERS.map((layer) => `src/${layer}/**`),

@@ -24,6 +24,9 @@ export type Layer = keyof typeof LAYERS;
 /** All layers, in dependency order: a layer imports only layers that stand before it. */
 export const LAYER_NAMES: readonly Layer[] = Object.keys(LAYERS).filter((name): name is Layer => name in LAYERS);
 
+/** How many folders below `src/` a file may lie. */
+export const MAX_FOLDER_DEPTH = 5;
+
 /** The files directly under `src/`, with the layers each may import. */
 export const ROOT_FILES = {
   "worker.ts": ["entrypoint"],

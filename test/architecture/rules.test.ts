@@ -25,6 +25,8 @@ const TARGETS = [
   "src/common/ids.ts",
   "src/rpc/mailbox.ts",
   "src/rpc/index.ts",
+  "src/rpc/storage/key-value.ts",
+  "src/storage/sqlite/other/file.ts",
   "src/transport/local/local.ts",
   "src/transport/durable-object/object.ts",
   "src/storage/sqlite/sqlite.ts",
@@ -49,6 +51,11 @@ const LAYERS: readonly Planted[] = [
   layer("src/common/a.ts", "../rpc/mailbox.ts"),
   layer("src/rpc/a.ts", "../runtime/messages/task.ts"),
   layer("src/rpc/timers/a.ts", "../../transport/local/local.ts"),
+  layer("src/rpc/a/b/c/d/a.ts", "../../../../../runtime/messages/task.ts"),
+  layer("src/runtime/dispatcher/inner/a.ts", "../../../storage/sqlite/sqlite.ts"),
+  layer("src/runtime/dispatcher/inner/b.ts", "../../jobmaster/job-master.ts"),
+  layer("src/rpc/e.ts", "./timers/../../runtime/messages/task.ts"),
+  layer("src/transport/local/inner/a.ts", "../../durable-object/object.ts"),
   layer("src/transport/local/a.ts", "../../storage/sqlite/sqlite.ts"),
   layer("src/transport/local/b.ts", "../durable-object/object.ts"),
   layer("src/storage/sqlite/a.ts", "../../transport/local/local.ts"),
@@ -83,7 +90,9 @@ const LAYERS: readonly Planted[] = [
 ];
 
 const ALLOWED: readonly Planted[] = [
-  allowed("src/rpc/ok.ts", "../common/ids.ts", "./mailbox.ts"),
+  allowed("src/rpc/ok.ts", "../common/ids.ts", "./mailbox.ts", "./storage/key-value.ts"),
+  allowed("src/rpc/timers/ok.ts", "../storage/key-value.ts"),
+  allowed("src/storage/sqlite/inner/ok.ts", "../sqlite.ts", "../other/file.ts"),
   allowed("src/transport/durable-object/ok.ts", "../../rpc/mailbox.ts", "cloudflare:workers"),
   allowed("src/storage/durable-object/ok.ts", "../../common/ids.ts", "cloudflare:workers"),
   allowed("src/runtime/dispatcher/ok.ts", "../jobmaster/job-master-gateway.ts", "../jobmaster/job-master-id.ts"),
