@@ -1,0 +1,19 @@
+import type { TaskExecutorObject } from "./task-executor-object.ts";
+
+/** Bindings of the worker, as `wrangler.toml` declares them. */
+export interface Environment {
+  readonly DISPATCHER: DurableObjectNamespace;
+  readonly RESOURCE_MANAGER: DurableObjectNamespace;
+  readonly JOB_MASTER: DurableObjectNamespace;
+  readonly TASK_EXECUTOR: DurableObjectNamespace<TaskExecutorObject>;
+  /** Modules, input, checkpoints and results. */
+  readonly OBJECTS: R2Bucket;
+  /** Loads uploaded job modules. */
+  readonly LOADER: WorkerLoader;
+  /** Root token, a secret. Without it a deployed worker refuses uploads and runs. */
+  readonly SLUICE_TOKEN?: string;
+  /** "1" in local development: no token is asked for. */
+  readonly SLUICE_LOCAL?: string;
+  /** "1": the object shells print one line per event. */
+  readonly SLUICE_EVENT_LOG?: string;
+}

@@ -1,0 +1,152 @@
+import { RpcTarget } from "cloudflare:workers";
+import { fromErrorData } from "../common/exceptions.ts";
+import type { ExecutionAttemptID, JobID, ResourceID } from "../common/ids.ts";
+import { JobObjectStore } from "../runtime/blob/job-object-store.ts";
+import type { ByteRange, ObjectStore, PutCondition } from "../runtime/blob/object-store.ts";
+import type { JobModuleReference } from "../runtime/jobgraph/job-graph.ts";
+import type { TaskDeploymentDescriptor } from "../runtime/messages/task-deployment-descriptor.ts";
+import type {
+  CheckpointTrigger,
+  TaskHost,
+  TaskHostFactory,
+  TaskHostReport,
+  TaskHostRunRequest,
+} from "../runtime/taskexecutor/task-host.ts";
+import type { ExchangeLink } from "../streaming/network/exchange-link.ts";
+import type { TaskHostFacet } from "./task-host/task-host-facet.ts";
+
+/** Name of the one facet of a TaskExecutor. */
+const FACET_NAME = "task-host";
+
+/** How the TaskExecutor's object reaches its facet and its peers. */
+export interface FacetPlatform {
+  /** The facet of `module`; loaded when it is first used. */
+  facet(name: string, module: JobModuleReference): TaskHostFacet;
+  abortFacet(name: string, reason: string): void;
+  /** Asks the peer's object for the link into its facet; the caller disposes it. */
+  openExchange(peer: ResourceID, module: JobModuleReference): Promise<ExchangeLink & Disposable>;
+  readonly objects: ObjectStore;
+  readonly cluster: string;
+  readonly jobId: JobID;
+}
+
+/** Runs a TaskExecutor's tasks in a facet of its object: own isolate, no network, no bindings. */
+export class FacetTaskHostFactory implements TaskHostFactory {
+  readonly #platform: FacetPlatform;
+  #facet: TaskHostFacet | undefined;
+
+  constructor(platform: FacetPlatform) {
+    this.#platform = platform;
+  }
+
+  open(self: ResourceID, module: JobModuleReference): TaskHost {
+    this.#facet ??= this.#platform.facet(FACET_NAME, module);
+    return new FacetTaskHost({ self, module, facet: this.#facet, platform: this.#platform });
+  }
+
+  async close(): Promise<void> {
+    const facet = this.#facet;
+    this.#facet = undefined;
+    if (facet === undefined) return;
+    try {
+      await facet.dispose();
+    } finally {
+      this.#platform.abortFacet(FACET_NAME, "the TaskExecutor closed its task host");
+    }
+  }
+}
+
+class FacetTaskHost implements TaskHost {
+  readonly #self: ResourceID;
+  readonly #module: JobModuleReference;
+  readonly #facet: TaskHostFacet;
+  readonly #platform: FacetPlatform;
+
+  constructor(parts: {
+    readonly self: ResourceID;
+    readonly module: JobModuleReference;
+    readonly facet: TaskHostFacet;
+    readonly platform: FacetPlatform;
+  }) {
+    this.#self = parts.self;
+    this.#module = parts.module;
+    this.#facet = parts.facet;
+    this.#platform = parts.platform;
+  }
+
+  async submitTask(descriptor: TaskDeploymentDescriptor): Promise<void> {
+    await this.#linkPeers(descriptor);
+    const outcome = await this.#facet.submitTask(this.#self, descriptor);
+    if (outcome.kind === "failure") throw fromErrorData(outcome.error);
+  }
+
+  async cancelTask(attemptId: ExecutionAttemptID): Promise<void> {
+    await this.#facet.cancelTask(attemptId);
+  }
+
+  async triggerCheckpoint(trigger: CheckpointTrigger): Promise<void> {
+    await this.#facet.triggerCheckpoint(trigger);
+  }
+
+  async notifyCheckpointComplete(checkpointId: number): Promise<void> {
+    await this.#facet.notifyCheckpointComplete(checkpointId);
+  }
+
+  async notifyCheckpointAborted(checkpointId: number): Promise<void> {
+    await this.#facet.notifyCheckpointAborted(checkpointId);
+  }
+
+  async run(request: TaskHostRunRequest): Promise<TaskHostReport> {
+    const { objects, cluster, jobId } = this.#platform;
+    const outcome = await this.#facet.run(
+      request,
+      new ObjectStoreCapability(new JobObjectStore(objects, cluster, jobId)),
+    );
+    if (outcome.kind === "failure") throw fromErrorData(outcome.error);
+    return outcome.value;
+  }
+
+  /**
+   * Hands the facet a link to every peer of the task. Links are made anew for every attempt number: a peer that lost its facet
+   * has lost its end of the old one.
+   */
+  async #linkPeers(descriptor: TaskDeploymentDescriptor): Promise<void> {
+    const generation = descriptor.attemptNumber;
+    for (const peer of await this.#facet.missingPeers(this.#self, peersOf(descriptor), generation)) {
+      using link = await this.#platform.openExchange(peer, this.#module);
+      await this.#facet.addPeer(peer, link, generation);
+    }
+  }
+}
+
+function peersOf(descriptor: TaskDeploymentDescriptor): readonly ResourceID[] {
+  const producers = descriptor.inputGates.flatMap((gate) => gate.producers);
+  const consumers = descriptor.resultPartitions.flatMap((partition) => partition.consumers);
+  return [...new Set([...producers, ...consumers].map((peer) => peer.taskExecutor))];
+}
+
+/** The object store as the facet gets it: an argument of `run`, gone when that call ends. */
+class ObjectStoreCapability extends RpcTarget implements ObjectStore {
+  readonly #store: ObjectStore;
+
+  constructor(store: ObjectStore) {
+    super();
+    this.#store = store;
+  }
+
+  get(key: string, range?: ByteRange) {
+    return this.#store.get(key, range);
+  }
+  head(key: string) {
+    return this.#store.head(key);
+  }
+  put(key: string, bytes: Uint8Array, condition?: PutCondition) {
+    return this.#store.put(key, bytes, condition);
+  }
+  list(prefix: string) {
+    return this.#store.list(prefix);
+  }
+  delete(keys: readonly string[]) {
+    return this.#store.delete(keys);
+  }
+}

@@ -1,0 +1,4 @@
+/** The module `sluice-runtime` of a job's isolate; see `scripts/build.ts`. */
+export * from "../../index.ts";
+export { createGraphExtractor } from "./graph-extractor.ts";
+export { createTaskHost } from "./task-host-object.ts";
