@@ -139,7 +139,7 @@ export default defineConfig({
     "unicorn/no-abusive-eslint-disable": "error",
     "vitest/no-disabled-tests": "error",
     "vitest/no-focused-tests": "error",
-    "vitest/valid-expect": "error",
+    "vitest/valid-expect": ["error", { maxArgs: 2 }],
   },
   overrides: [
     ...FOLDERS.flatMap(importOverrides),
