@@ -1,5 +1,8 @@
-import type { GatewayDescriptor, GatewayOf } from "./gateway-descriptor.ts";
+import type { Duration } from "../common/duration.ts";
+import type { DeadLetters } from "./dead-letters.ts";
 import type { Epoch } from "./fencing/epoch.ts";
+import type { GatewayDescriptor, GatewayOf } from "./gateway-descriptor.ts";
+import type { RpcChannel } from "./ports/rpc-channel.ts";
 
 /**
  * Hides the transport (Flink `RpcService`). Implementations: local, Durable Object, later HTTP and simulated; one
@@ -21,4 +24,13 @@ export interface RpcService {
    * endpoints use, which cannot await.
    */
   gateway<D extends GatewayDescriptor>(descriptor: D, address: string, epoch?: Epoch): GatewayOf<D>;
+
+  /** How long an ask waits whose method and caller say nothing. */
+  readonly defaultTimeout: Duration;
+
+  /** What got lost on this service. */
+  readonly deadLetters: DeadLetters;
+
+  /** @internal a new ordered way to `address`, for the gateways of one endpoint. Never fails: the first send does. */
+  openChannel(address: string): RpcChannel;
 }

@@ -1,0 +1,351 @@
+import type { Clock, ScheduledCallback } from "../common/clock.ts";
+import type { Duration } from "../common/duration.ts";
+import { fromUnknown, SluiceException } from "../common/exceptions.ts";
+import type { Logger } from "../common/log.ts";
+import { detached, ROOT_CONTEXT } from "./call-context.ts";
+import type { CallContext } from "./call-context.ts";
+import { RecipientUnreachableException, TimeoutException, TurnFailedException } from "./exceptions.ts";
+import type { SenderIdentity } from "./fencing/epoch.ts";
+import type { TurnMode } from "./gateway-descriptor.ts";
+import { Later } from "./later.ts";
+import { Mailbox } from "./mailbox.ts";
+import type { MailboxBounds, MailboxItem } from "./mailbox.ts";
+import type { SqlDatabase } from "./ports/storage.ts";
+import { currentTurn, currentTurnLabel, runAsTurn, Turn } from "./turn.ts";
+import type { HeldAction, Outcome } from "./turn.ts";
+
+/** One entry of the turn queue. */
+export interface Work extends MailboxItem {
+  readonly label: string;
+  readonly context: CallContext;
+  readonly sender: SenderIdentity | undefined;
+  readonly turns: TurnMode;
+  /** Writes nothing durable: needs no transaction. */
+  readonly readOnly: boolean;
+  /** Asked at dequeue; an exception refuses the work and becomes its outcome. */
+  admit?(): SluiceException | undefined;
+  /** The turn itself. */
+  run(): unknown;
+  /** Called exactly once, with a `Later` or promise already settled; also if the work never ran. */
+  settle(outcome: Outcome): void;
+}
+
+export interface MainThreadOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly database: SqlDatabase | undefined;
+  readonly bounds: MailboxBounds | undefined;
+  /** A turn that takes longer is reported by name. */
+  readonly slowTurnMillis: number;
+  /** After a turn threw and its writes were undone. */
+  readonly onThrow: () => void;
+}
+
+/**
+ * Which work runs: none before START, then the endpoint's own work only until `onStart` is done, then everything; none
+ * for ever once the activation ended.
+ */
+type Gate = "closed" | "internal" | "open" | "ended";
+
+/**
+ * The endpoint's turn queue. Its work runs one turn at a time, in order of arrival (contract M1, M2, M4); a turn is one
+ * transaction and sends what it holds only if it succeeds.
+ */
+export class MainThread {
+  readonly #options: MainThreadOptions;
+  readonly #mailbox: Mailbox<Work>;
+  readonly #scheduled = new Set<ScheduledCallback>();
+  // Work that ran and waits for its Later or promise.
+  readonly #pending = new Map<Work, (outcome: Outcome) => void>();
+  // Requests of `exclusive` handlers that have not settled, innermost last.
+  readonly #owners: string[] = [];
+  #gate: Gate = "closed";
+  #draining = false;
+
+  constructor(options: MainThreadOptions) {
+    this.#options = options;
+    this.#mailbox = new Mailbox(options.bounds);
+  }
+
+  /** Milliseconds since the epoch; the same for a whole turn. */
+  now(): number {
+    return currentTurn(this)?.description.nowMillis ?? this.#options.clock.now();
+  }
+
+  get turn(): Turn | undefined {
+    return currentTurn(this);
+  }
+
+  get mailboxMessages(): number {
+    return this.#mailbox.messages;
+  }
+
+  /** @throws SluiceException `ILLEGAL_STATE` outside the endpoint's own turns (contract T2). */
+  requireTurn(what: string): Turn {
+    const turn = currentTurn(this);
+    if (turn !== undefined) return turn;
+    const found = currentTurnLabel();
+    throw new SluiceException(
+      "ILLEGAL_STATE",
+      `${what} outside the endpoint's main thread: expected a turn of this endpoint, found ${found === undefined ? "none" : `${found} of another one, or a handler that has settled`}`,
+    );
+  }
+
+  /** Runs `work` ahead of everything queued, then the endpoint's own work. */
+  start(work: Work): void {
+    this.#gate = "internal";
+    this.#draining = true;
+    try {
+      this.#execute(work);
+    } finally {
+      this.#draining = false;
+    }
+    this.#drain();
+  }
+
+  /** Lets messages run. */
+  open(): void {
+    if (this.#gate === "ended") return;
+    this.#gate = "open";
+    this.#drain();
+  }
+
+  /** Runs nothing until the next {@link start}; keeps what is queued. */
+  pause(): void {
+    if (this.#gate !== "ended") this.#gate = "closed";
+  }
+
+  /** Queues work at the tail. @returns false if the mailbox is full; the work was not taken then and is not settled. */
+  post(work: Work): boolean {
+    if (this.#gate === "ended") {
+      work.settle({ ok: false, error: activationEnded(work.label) });
+      return true;
+    }
+    if (!this.#mailbox.offer(work)) return false;
+    this.#drain();
+    return true;
+  }
+
+  /** Ends the activation: what is queued or waits fails, nothing of it runs any more, timers are cancelled. */
+  end(error: (label: string) => SluiceException = activationEnded): void {
+    if (this.#gate === "ended") return;
+    this.#gate = "ended";
+    this.cancelScheduled();
+    for (const work of this.#mailbox.drain()) work.settle({ ok: false, error: error(work.label) });
+    for (const [work, settle] of this.#pending) settle({ ok: false, error: error(work.label) });
+  }
+
+  cancelScheduled(): void {
+    for (const handle of this.#scheduled) handle.cancel();
+    this.#scheduled.clear();
+  }
+
+  /** In a turn: when it succeeds. Outside: at once. */
+  hold(action: HeldAction): void {
+    const turn = currentTurn(this);
+    if (turn === undefined) action.send();
+    else turn.hold(action);
+  }
+
+  ask<R, T>(
+    promise: Promise<R>,
+    onResult: (result: R) => T | Later<T>,
+    onError?: (error: SluiceException) => T | Later<T>,
+  ): Later<T> {
+    const turn = this.requireTurn("ask");
+    const { label, context, sender } = turn.description;
+    const { promise: settled, resolve, reject } = Promise.withResolvers<T>();
+    // A handler may drop its Later; that is no unhandled rejection.
+    settled.catch(() => undefined);
+    const resume = (body: () => T | Later<T>): void => {
+      if (turn.failed) return reject(turnFailed(label));
+      this.post({
+        ...INTERNAL,
+        label: `${label}, continued`,
+        context,
+        sender,
+        run: body,
+        // `run` gave a T, or a Later of one that was flattened before this.
+        settle: (outcome) => (outcome.ok ? resolve(outcome.value as T) : reject(outcome.error)),
+      });
+    };
+    promise.then(
+      (result) => resume(() => onResult(result)),
+      (error: unknown) => {
+        const exception = fromUnknown(error);
+        if (onError === undefined) reject(exception);
+        else resume(() => onError(exception));
+      },
+    );
+    return new Later(settled);
+  }
+
+  runAsync(body: () => unknown, label = "runAsync"): void {
+    const context = detached(currentTurn(this)?.description.context ?? ROOT_CONTEXT);
+    this.hold({
+      send: () => void this.post(this.#task(label, context, body)),
+      drop: () => undefined,
+    });
+  }
+
+  callAsync<T>(body: () => T | Later<T>, timeout: Duration): Promise<T> {
+    const turn = currentTurn(this);
+    const context = turn?.description.context ?? ROOT_CONTEXT;
+    const label = "callAsync";
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    promise.catch(() => undefined);
+    const timer = this.#options.clock.schedule(timeout, () =>
+      reject(new TimeoutException(`${label} gave no result within ${timeout} ms; its body is not interrupted`)),
+    );
+    this.hold({
+      send: () =>
+        void this.post({
+          ...INTERNAL,
+          label,
+          context,
+          sender: undefined,
+          run: body,
+          settle: (outcome) => {
+            timer.cancel();
+            // `run` gave a T, or a Later of one that was flattened before this.
+            if (outcome.ok) resolve(outcome.value as T);
+            else reject(outcome.error);
+          },
+        }),
+      drop: () => {
+        timer.cancel();
+        reject(turnFailed(label));
+      },
+    });
+    return promise;
+  }
+
+  schedule(body: () => unknown, delay: Duration): ScheduledCallback {
+    let cancelled = false;
+    let timer: ScheduledCallback | undefined;
+    const label = "scheduleRunAsync";
+    const handle: ScheduledCallback = {
+      cancel: () => {
+        cancelled = true;
+        timer?.cancel();
+        this.#scheduled.delete(handle);
+      },
+    };
+    const due = (): void => {
+      this.#scheduled.delete(handle);
+      // Cancelled after it was posted: the body still does not run (contract S12).
+      this.post(this.#task(label, ROOT_CONTEXT, () => (cancelled ? undefined : body())));
+    };
+    this.hold({
+      send: () => {
+        if (cancelled || this.#gate === "ended") return;
+        this.#scheduled.add(handle);
+        timer = this.#options.clock.schedule(delay, due);
+      },
+      drop: () => undefined,
+    });
+    return handle;
+  }
+
+  /** Work of the endpoint's own whose failure is logged and goes nowhere else (contract S2). */
+  #task(label: string, context: CallContext, run: () => unknown): Work {
+    const settle = (outcome: Outcome): void => {
+      if (!outcome.ok) this.#options.log.error(`${label} failed: ${outcome.error.message}`, { stack: outcome.error.stack });
+    };
+    return { ...INTERNAL, label, context, sender: undefined, run, settle };
+  }
+
+  #drain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    try {
+      for (let work = this.#next(); work !== undefined; work = this.#next()) this.#execute(work);
+    } finally {
+      this.#draining = false;
+    }
+  }
+
+  #next(): Work | undefined {
+    if (this.#gate === "closed" || this.#gate === "ended") return undefined;
+    const owner = this.#owners.at(-1);
+    return this.#mailbox.take(
+      (work) =>
+        (this.#gate === "open" || work.origin === "internal") && (owner === undefined || work.context.chain.includes(owner)),
+    );
+  }
+
+  #execute(work: Work): void {
+    const refusal = work.admit?.();
+    if (refusal !== undefined) return work.settle({ ok: false, error: refusal });
+    const { clock, database } = this.#options;
+    const nowMillis = clock.now();
+    const { label, context, sender, readOnly } = work;
+    const turn = new Turn({ owner: this, label, context, sender, readOnly, nowMillis });
+    const body = (): unknown => requireSettled(work, work.run());
+    let result: unknown;
+    try {
+      result = runAsTurn(turn, work.turns !== "sync", () =>
+        database === undefined || readOnly ? body() : database.transactionSync(body),
+      );
+    } catch (thrown) {
+      turn.fail();
+      this.#options.onThrow();
+      work.settle({ ok: false, error: fromUnknown(thrown) });
+      return;
+    }
+    turn.succeed();
+    this.#reportSlow(label, nowMillis);
+    this.#finish(work, turn, result);
+  }
+
+  #finish(work: Work, turn: Turn, result: unknown): void {
+    const waiting = result instanceof Later ? result.settled : work.turns !== "sync" && isThenable(result) ? result : undefined;
+    if (waiting === undefined) {
+      turn.close();
+      work.settle({ ok: true, value: result });
+      return;
+    }
+    const owner = work.turns === "exclusive" ? work.context.chain.at(-1) : undefined;
+    if (owner !== undefined) this.#owners.push(owner);
+    const settle = (outcome: Outcome): void => {
+      if (!this.#pending.delete(work)) return;
+      turn.close();
+      const index = owner === undefined ? -1 : this.#owners.lastIndexOf(owner);
+      if (index >= 0) this.#owners.splice(index, 1);
+      work.settle(outcome);
+      this.#drain();
+    };
+    this.#pending.set(work, settle);
+    Promise.resolve(waiting).then(
+      // An `async` handler may resolve to a Later as well.
+      (value: unknown) => (value instanceof Later ? value.settled.then((late: unknown) => settle({ ok: true, value: late })) : settle({ ok: true, value })),
+    ).catch((error: unknown) => settle({ ok: false, error: fromUnknown(error) }));
+  }
+
+  #reportSlow(label: string, startMillis: number): void {
+    const elapsed = this.#options.clock.now() - startMillis;
+    if (elapsed >= this.#options.slowTurnMillis) this.#options.log.warn(`slow turn: ${label} took ${elapsed} ms`);
+  }
+}
+
+/** What the endpoint's own work has in common. */
+export const INTERNAL = { origin: "internal", control: false, bytes: 0, turns: "sync", readOnly: false } as const;
+
+function requireSettled(work: Work, result: unknown): unknown {
+  if (work.turns === "sync" && isThenable(result)) {
+    throw new SluiceException("ILLEGAL_STATE", `${work.label} returned a promise: a sync turn waits by ask(promise, continuation)`);
+  }
+  return result;
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}
+
+function turnFailed(label: string): SluiceException {
+  return new TurnFailedException(`${label} was dropped: the turn that made it threw`);
+}
+
+function activationEnded(label: string): SluiceException {
+  return new RecipientUnreachableException(`${label} was dropped: the activation of the endpoint ended`, { retryable: true });
+}

@@ -1,0 +1,276 @@
+import type { Clock, ScheduledCallback } from "../common/clock.ts";
+import type { Duration } from "../common/duration.ts";
+import { SluiceException } from "../common/exceptions.ts";
+import type { IdSource } from "../common/ids.ts";
+import type { Logger } from "../common/log.ts";
+import type { Random } from "../common/random.ts";
+import { ROOT_CONTEXT } from "./call-context.ts";
+import type { ActivationReason, EndpointContext } from "./endpoint-context.ts";
+import type { Epoch, Incarnation, SenderIdentity } from "./fencing/epoch.ts";
+import { PeerTracker } from "./fencing/peer-tracker.ts";
+import { GatewayFactory } from "./gateway-factory.ts";
+import type { GatewayDescriptor, GatewayOf } from "./gateway-descriptor.ts";
+import type { Later } from "./later.ts";
+import { MainThread } from "./main-thread.ts";
+import { MainThreadExecutor } from "./main-thread-executor.ts";
+import type { MailboxBounds } from "./mailbox.ts";
+import type { EndpointStorage } from "./ports/storage.ts";
+import { SqlEndpointStorage } from "./storage/sql-endpoint-storage.ts";
+import type { DurableTimers } from "./timers/durable-timers.ts";
+import { SqlDurableTimers } from "./timers/sql-durable-timers.ts";
+
+export interface RpcEndpointOptions {
+  /**
+   * What becomes of memory after a turn threw; its durable writes and held calls are undone in any case. `keep`
+   * (default): memory stays as the throw left it, so decide first and mutate last. `reload`: the endpoint is built
+   * anew from its storage, as after a crash.
+   */
+  readonly onThrow?: "keep" | "reload";
+  /** A turn that takes longer is reported by name. Default 200 ms. */
+  readonly slowTurnMillis?: number;
+  /** Default 4,096 messages and 16 MiB. */
+  readonly mailbox?: MailboxBounds;
+}
+
+const DEFAULT_SLOW_TURN_MILLIS = 200;
+
+/**
+ * Base of everything that is called over RPC (Flink `RpcEndpoint`). Its handlers, timers, continuations and callbacks
+ * are turns: they run one at a time in order of arrival, each as one transaction, and none of them waits; what a turn
+ * sends leaves when it has succeeded.
+ *
+ * Constructed by its host, once per activation, with nothing but the context; subclasses read their state in
+ * {@link onStart}. All protected members belong to the endpoint's own turns unless they say otherwise.
+ */
+export abstract class RpcEndpoint {
+  /** Name of the endpoint's object. */
+  readonly address: string;
+  /** Shows one time for a whole turn. */
+  protected readonly clock: Clock;
+  protected readonly random: Random;
+  protected readonly ids: IdSource;
+  protected readonly log: Logger;
+
+  readonly #context: EndpointContext;
+  readonly #mainThread: MainThread;
+  readonly #gateways: GatewayFactory;
+  readonly #storage: EndpointStorage | undefined;
+  readonly #timers: SqlDurableTimers | undefined;
+  readonly #peers = new PeerTracker();
+  #host: EndpointHost | undefined;
+  #requests = 0;
+
+  constructor(context: EndpointContext, options: RpcEndpointOptions = {}) {
+    const { address, clock, random, ids, log, rpcService, database, alarm, identity } = context;
+    this.address = address;
+    this.random = random;
+    this.ids = ids;
+    this.log = log;
+    this.#context = context;
+    const mainThread = new MainThread({
+      clock,
+      log,
+      database,
+      bounds: options.mailbox,
+      slowTurnMillis: options.slowTurnMillis ?? DEFAULT_SLOW_TURN_MILLIS,
+      onThrow: () => {
+        identity.reload();
+        if (options.onThrow === "reload") this.#host?.reload();
+      },
+    });
+    this.#mainThread = mainThread;
+    this.clock = { now: () => mainThread.now(), schedule: (delay, callback) => clock.schedule(delay, callback) };
+    const self = (): SenderIdentity => ({ address, epoch: identity.epoch, incarnation: identity.incarnation });
+    this.#gateways = new GatewayFactory({
+      clock,
+      defaultTimeout: rpcService.defaultTimeout,
+      deadLetters: rpcService.deadLetters,
+      peers: this.#peers,
+      forgetful: true,
+      get sender() {
+        return self();
+      },
+      context: () => mainThread.turn?.description.context ?? ROOT_CONTEXT,
+      nextRequestId: () => `${address}@${identity.incarnation}:${(this.#requests += 1)}`,
+      openChannel: (to) => rpcService.openChannel(to),
+      hold: (action) => mainThread.hold(action),
+    });
+    if (database !== undefined && alarm !== undefined) {
+      const onTimer = (name: string, payload: unknown): unknown => this.onTimer(name, payload);
+      const timers = new SqlDurableTimers({ database, alarm, clock, log, mainThread, onTimer });
+      this.#timers = timers;
+      this.#storage = new SqlEndpointStorage(database, {
+        requireTurn: (what) => mainThread.requireTurn(what),
+        timersChanged: () => timers.cleared(),
+      });
+    }
+  }
+
+  /** Leadership; 1 for ever on an endpoint that is not fenced. */
+  get epoch(): Epoch {
+    return this.#context.identity.epoch;
+  }
+
+  /** This activation. */
+  get incarnation(): Incarnation {
+    return this.#context.identity.incarnation;
+  }
+
+  /** Durable timers. @throws SluiceException `ILLEGAL_STATE` on an endpoint without storage. */
+  protected get timers(): DurableTimers {
+    return this.#timers ?? this.#withoutStorage("timers");
+  }
+
+  /** @throws SluiceException `ILLEGAL_STATE` on an endpoint without storage. */
+  protected get storage(): EndpointStorage {
+    return this.#storage ?? this.#withoutStorage("storage");
+  }
+
+  /** The endpoint that sent the message of this turn; `undefined` for other turns and callers that are no endpoint. */
+  protected get sender(): SenderIdentity | undefined {
+    return this.#mainThread.requireTurn("sender").description.sender;
+  }
+
+  /**
+   * First turn of every activation; messages wait until it is done, its `Later` included. If it throws, the endpoint
+   * does not serve: callers get an EndpointNotStartedException, and the host may try again (contract L4, L6, L24).
+   */
+  protected onStart(_reason: ActivationReason): void | Later<void> {}
+
+  /**
+   * Last turns before termination, which is explicit: never on eviction, crash or deploy. Timers are cancelled before
+   * it; messages are served while its `Later` is pending (contract L12 to L18).
+   */
+  protected onStop(): void | Later<void> {}
+
+  /**
+   * The durable timer `name` is due; it was removed in this turn's transaction. If this throws or its `Later` fails, the
+   * timer is due again after a back-off. A handler whose `Later` must be taken up again after a crash sets a timer in
+   * this very turn. An alarm's event lasts until the `Later` has settled; other timers fire meanwhile.
+   */
+  protected onTimer(_name: string, _payload: unknown): undefined | Later<undefined> {
+    return undefined;
+  }
+
+  /**
+   * A gateway bound to this endpoint: its calls carry the endpoint's identity, deadline and depth, leave when the turn
+   * that makes them has succeeded, and are dropped if it throws. No round trip is waited for. The same object for the
+   * same arguments. An ask whose promise nobody observes is fine.
+   */
+  protected gateway<D extends GatewayDescriptor>(descriptor: D, address: string, epoch?: Epoch): GatewayOf<D> {
+    return this.#gateways.gateway(descriptor, address, epoch);
+  }
+
+  /** {@link gateway} after a handshake; wait for it by {@link ask}. */
+  protected connect<D extends GatewayDescriptor>(descriptor: D, address: string, epoch?: Epoch): Promise<GatewayOf<D>> {
+    const connected = this.#gateways.connect(descriptor, address, epoch);
+    connected.catch(() => undefined);
+    return connected;
+  }
+
+  /**
+   * A gateway to this endpoint itself: calls are queued at the tail, never run inline, and carry the endpoint's own
+   * epoch (contract M4, F10, G1).
+   */
+  protected getSelfGateway<D extends GatewayDescriptor>(descriptor: D): GatewayOf<D> {
+    return this.#gateways.gateway(descriptor, this.address, descriptor.fenced ? this.epoch : undefined);
+  }
+
+  /**
+   * Waits without `await`: when `promise` settles, the continuation runs as a new turn at the tail, with the caller's
+   * deadline and chain, and its result (a `Later` is flattened) settles the returned `Later`. Without a continuation for
+   * it, a result or an error passes through. A continuation never runs in a later activation, nor if this turn throws.
+   */
+  protected ask<R>(promise: Promise<R>): Later<R>;
+  protected ask<R, T>(
+    promise: Promise<R>,
+    onResult: (result: R) => T | Later<T>,
+    onError?: (error: SluiceException) => T | Later<T>,
+  ): Later<T>;
+  protected ask(
+    promise: Promise<unknown>,
+    onResult: (result: unknown) => unknown = (result) => result,
+    onError?: (error: SluiceException) => unknown,
+  ): Later<unknown> {
+    return this.#mainThread.ask(promise, onResult, onError);
+  }
+
+  /** Runs `body` as a turn at the tail; callable from anywhere. A throw is logged (contract S1, S2, M4). */
+  protected runAsync(body: () => undefined): void {
+    this.#mainThread.runAsync(body);
+  }
+
+  /** Runs `body` as a turn at the tail; a timeout does not interrupt it (contract S4 to S6). Callable from anywhere. */
+  protected callAsync<T>(body: () => T | Later<T>, timeout: Duration): Promise<T> {
+    return this.#mainThread.callAsync(body, timeout);
+  }
+
+  /** Runs `body` as a turn, not before `delay`; lost with the activation, cancelled by termination (contract S8, S12). */
+  protected scheduleRunAsync(body: () => undefined, delay: Duration): ScheduledCallback {
+    return this.#mainThread.schedule(body, delay);
+  }
+
+  /** For code that is about to touch state. @throws SluiceException `ILLEGAL_STATE` outside of a turn (contract T2). */
+  protected validateRunsInMainThread(): void {
+    this.#mainThread.requireTurn("code that must run in a turn was called");
+  }
+
+  protected getMainThreadExecutor(): MainThreadExecutor {
+    return new MainThreadExecutor(this.#mainThread);
+  }
+
+  /** Terminates this endpoint for ever, once this turn has succeeded (contract L11, L12). Idempotent. */
+  protected terminate(): void {
+    this.#mainThread.hold({ send: () => void this.#host?.terminate(), drop: () => undefined });
+  }
+
+  /** Started and not terminating; in turns only (contract L28). */
+  isRunning(): boolean {
+    this.#mainThread.requireTurn("isRunning");
+    return this.#host?.isRunning() ?? false;
+  }
+
+  /** @internal for FencedRpcEndpoint: raises the epoch within this turn. */
+  protected raiseEpoch(): void {
+    this.#mainThread.requireTurn("grantEpoch");
+    if (this.#host?.isServing() ?? false) {
+      throw new SluiceException("ILLEGAL_STATE", "grantEpoch after the first message could be served: peers know the epoch already");
+    }
+    this.#context.identity.raiseEpoch();
+  }
+
+  /** @internal what the RpcServer drives. */
+  static internals(endpoint: RpcEndpoint): EndpointInternals {
+    return {
+      mainThread: endpoint.#mainThread,
+      timers: endpoint.#timers,
+      peers: endpoint.#peers,
+      start: (reason) => endpoint.onStart(reason),
+      stop: () => endpoint.onStop(),
+      attach: (host) => (endpoint.#host = host),
+    };
+  }
+
+  #withoutStorage(what: string): never {
+    throw new SluiceException("ILLEGAL_STATE", `${what} of ${this.address}: the endpoint was given no storage`);
+  }
+}
+
+/** @internal the endpoint as its server sees it. */
+export interface EndpointInternals {
+  readonly mainThread: MainThread;
+  readonly timers: SqlDurableTimers | undefined;
+  readonly peers: PeerTracker;
+  start(reason: ActivationReason): unknown;
+  stop(): unknown;
+  attach(host: EndpointHost): void;
+}
+
+/** @internal the server as its endpoint sees it. */
+export interface EndpointHost {
+  isRunning(): boolean;
+  /** Whether messages may have been served in this activation. */
+  isServing(): boolean;
+  terminate(): void;
+  reload(): void;
+}

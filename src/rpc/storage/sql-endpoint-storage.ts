@@ -1,0 +1,110 @@
+import { SluiceException } from "../../common/exceptions.ts";
+import type { ValueType } from "../../common/value-type.ts";
+import { decodeWireText, encodeWireText } from "../../common/wire-text.ts";
+import { SerializationException } from "../exceptions.ts";
+import type { EndpointStorage, SqlDatabase, SqlRow, SqlValue } from "../ports/storage.ts";
+import type { Turn } from "../turn.ts";
+import { RESERVED_TABLE_PREFIX } from "./endpoint-schema.ts";
+
+/** Largest stored value: the platform's limit for one row, which local runtimes do not enforce. */
+const MAX_VALUE_CHARACTERS = 2_000_000;
+
+/** Key-values and SQL of one endpoint over its database (table `sluice_kv`); usable in the endpoint's turns only. */
+export class SqlEndpointStorage implements EndpointStorage {
+  readonly sql: Pick<SqlDatabase, "exec">;
+  readonly #database: SqlDatabase;
+  readonly #requireTurn: (what: string) => Turn;
+  readonly #timersChanged: () => void;
+
+  constructor(
+    database: SqlDatabase,
+    hooks: { readonly requireTurn: (what: string) => Turn; readonly timersChanged: () => void },
+  ) {
+    this.#database = database;
+    this.#requireTurn = hooks.requireTurn;
+    this.#timersChanged = hooks.timersChanged;
+    this.sql = {
+      exec: (sql: string, ...bindings: readonly SqlValue[]): readonly SqlRow[] => {
+        this.#requireTurn("storage.sql");
+        return database.exec(sql, ...bindings);
+      },
+    };
+  }
+
+  get<T>(key: string, type: ValueType<T>): T | undefined {
+    this.#requireTurn("storage.get");
+    const row = this.#database.exec("SELECT value FROM sluice_kv WHERE key = ?", key)[0];
+    return row === undefined ? undefined : readAs(type, key, row["value"]);
+  }
+
+  put(key: string, value: unknown): void {
+    this.#requireWritable("storage.put");
+    const text = encodeWireText(value, `storage key ${key}`);
+    if (text.length > MAX_VALUE_CHARACTERS) {
+      throw new SerializationException(
+        `storage key ${key}: ${text.length} characters, the limit is ${MAX_VALUE_CHARACTERS}; keep large values in rows or in the object store`,
+      );
+    }
+    this.#database.exec("INSERT OR REPLACE INTO sluice_kv (key, value) VALUES (?, ?)", key, text);
+  }
+
+  delete(key: string): void {
+    this.#requireWritable("storage.delete");
+    this.#database.exec("DELETE FROM sluice_kv WHERE key = ?", key);
+  }
+
+  list<T>(prefix: string, type: ValueType<T>): readonly (readonly [key: string, value: T])[] {
+    this.#requireTurn("storage.list");
+    // The length test makes the prefix literal (LIKE would not); the lower bound lets the primary key start the scan.
+    const rows = this.#database.exec(
+      "SELECT key, value FROM sluice_kv WHERE key >= ?1 AND substr(key, 1, length(?1)) = ?1 ORDER BY key",
+      prefix,
+    );
+    return rows.map((row) => {
+      const key = String(row["key"]);
+      return [key, readAs(type, key, row["value"])] as const;
+    });
+  }
+
+  transaction<T>(body: () => T): T {
+    this.#requireWritable("storage.transaction");
+    return this.#database.transactionSync(body);
+  }
+
+  deleteAll(): void {
+    this.#requireWritable("storage.deleteAll");
+    const tables = this.#database.exec("SELECT name FROM sqlite_master WHERE type = 'table'");
+    for (const { name } of tables) {
+      const table = String(name);
+      if (isOwnedByEndpoint(table)) this.#database.exec(`DROP TABLE ${quoteIdentifier(table)}`);
+    }
+    this.#database.exec("DELETE FROM sluice_kv");
+    this.#database.exec("DELETE FROM sluice_timers");
+    this.#timersChanged();
+  }
+
+  #requireWritable(what: string): void {
+    const turn = this.#requireTurn(what);
+    if (turn.description.readOnly) {
+      throw new SluiceException("ILLEGAL_STATE", `${what} in ${turn.description.label}, which is declared readOnly`);
+    }
+  }
+}
+
+function readAs<T>(type: ValueType<T>, key: string, stored: SqlValue | undefined): T {
+  const value = decodeWireText(String(stored), `storage key ${key}`);
+  try {
+    return type.parse(value);
+  } catch (error) {
+    throw new SluiceException("ILLEGAL_STATE", `storage key ${key}: stored value does not fit its type`, { cause: error });
+  }
+}
+
+/** Not the layer's, SQLite's or Cloudflare's. */
+function isOwnedByEndpoint(table: string): boolean {
+  return !table.startsWith(RESERVED_TABLE_PREFIX) && !table.startsWith("sqlite_") && !table.startsWith("_cf_");
+}
+
+export function quoteIdentifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

@@ -1,0 +1,110 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { SluiceException } from "../common/exceptions.ts";
+import type { CallContext } from "./call-context.ts";
+import type { SenderIdentity } from "./fencing/epoch.ts";
+
+/** Something a turn does to the world outside its endpoint: sent when the turn succeeded, dropped when it threw. */
+export interface HeldAction {
+  send(): void;
+  drop(): void;
+}
+
+export interface TurnDescription {
+  /** Identity of the endpoint's main thread. */
+  readonly owner: object;
+  /** What runs, for logs and errors: `Counter.increment`, `timer pump`. */
+  readonly label: string;
+  readonly context: CallContext;
+  /** Who sent the message that runs, if a message does and it came from an endpoint. */
+  readonly sender: SenderIdentity | undefined;
+  readonly readOnly: boolean;
+  /** The time that the endpoint's clock shows for the whole turn. */
+  readonly nowMillis: number;
+}
+
+/**
+ * One run of endpoint code. A `sync` handler is one turn; an `async` one is a turn up to its first `await`, and its
+ * later stretches belong to the turn until the handler settles, without holding anything back.
+ */
+export class Turn {
+  readonly description: TurnDescription;
+  #state: "running" | "succeeded" | "failed" = "running";
+  #open = true;
+  #held: HeldAction[] = [];
+
+  constructor(description: TurnDescription) {
+    this.description = description;
+  }
+
+  /** Whether code of this turn may still run: until the handler settled. */
+  get open(): boolean {
+    return this.#open;
+  }
+
+  get failed(): boolean {
+    return this.#state === "failed";
+  }
+
+  /** Holds `action` until the turn succeeds; in the later stretches of an `async` handler it is done at once. */
+  hold(action: HeldAction): void {
+    if (this.#state === "running") this.#held.push(action);
+    else if (this.#state === "succeeded") action.send();
+    else action.drop();
+  }
+
+  /** Sends what was held, in order. */
+  succeed(): void {
+    this.#state = "succeeded";
+    const held = this.#held;
+    this.#held = [];
+    for (const action of held) action.send();
+  }
+
+  /** Drops what was held. */
+  fail(): void {
+    this.#state = "failed";
+    this.#open = false;
+    const held = this.#held;
+    this.#held = [];
+    for (const action of held) action.drop();
+  }
+
+  /** The handler settled: what floats on after it is no part of the turn. */
+  close(): void {
+    this.#open = false;
+  }
+}
+
+/** What became of a piece of work. */
+export type Outcome =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: SluiceException };
+
+const stretches = new AsyncLocalStorage<Turn>();
+// One frame for every synchronous turn: what such a turn leaves floating belongs to no turn, wherever its drain began.
+const outsideEveryTurn = AsyncLocalStorage.snapshot();
+
+// The turn on the stack. A synchronous turn needs no async context: it ends before anything else can run.
+let onStack: Turn | undefined;
+
+/** Runs `body` as the synchronous stretch of `turn`; with `mayAwait` its continuations belong to the turn too. */
+export function runAsTurn<T>(turn: Turn, mayAwait: boolean, body: () => T): T {
+  const outer = onStack;
+  onStack = turn;
+  try {
+    return mayAwait ? stretches.run(turn, body) : outsideEveryTurn(body);
+  } finally {
+    onStack = outer;
+  }
+}
+
+/** The open turn of `owner` that the calling code is part of, if it is part of one. */
+export function currentTurn(owner: object): Turn | undefined {
+  const turn = onStack ?? stretches.getStore();
+  return turn !== undefined && turn.description.owner === owner && turn.open ? turn : undefined;
+}
+
+/** Label of whatever turn the calling code is part of, for the error of a failed main-thread check. */
+export function currentTurnLabel(): string | undefined {
+  return (onStack ?? stretches.getStore())?.description.label;
+}
