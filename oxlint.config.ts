@@ -5,6 +5,7 @@ import {
   LAYER_NAMES,
   LAYERS,
   MAX_FOLDER_DEPTH,
+  NODE_MODULES,
   NON_DETERMINISTIC_LAYERS,
   PLATFORM_FOLDERS,
   ROOT_FILES,
@@ -42,6 +43,11 @@ function forbiddenImports(folder: string, depth: number): ImportPattern[] {
   const patterns = [SELF_IMPORTS];
   for (const name of LAYER_NAMES.filter((candidate) => candidate === layer)) {
     patterns.push(onlyLayers(folder, depth, folder === "rest/messages" ? ["common"] : LAYERS[name]));
+    const nodeModules = NODE_MODULES[name] ?? [];
+    patterns.push({
+      group: ["node:**", ...nodeModules.map((module) => `!${module}`)],
+      message: `${name} may import ${nodeModules.join(", ") || "no module of Node"} (scripts/lint/layers.ts).`,
+    });
   }
   if (!PLATFORM_FOLDERS.some((platformFolder) => platformFolder === folder)) {
     patterns.push({ regex: "^cloudflare:", message: `cloudflare:* belongs to ${PLATFORM_FOLDERS.join(", ")}.` });
@@ -151,7 +157,7 @@ export default defineConfig({
       files: ["src/**"],
       excludeFiles: NON_DETERMINISTIC_LAYERS.map((layer) => `src/${layer}/**`),
       rules: {
-        "no-restricted-globals": ["error", ...TIMERS, "console"],
+        "no-restricted-globals": ["error", { globals: [...TIMERS, "console"], checkGlobalObject: true }],
         "no-restricted-properties": ["error", ...restrictedProperties([...WALL_CLOCK, ...RANDOMNESS])],
         "sluice/no-current-date": "error",
       },
@@ -164,7 +170,7 @@ export default defineConfig({
       files: ["test/**/*.test.ts"],
       excludeFiles: ["test/e2e/**"],
       rules: {
-        "no-restricted-globals": ["error", ...TIMERS],
+        "no-restricted-globals": ["error", { globals: TIMERS, checkGlobalObject: true }],
         "no-restricted-properties": ["error", ...restrictedProperties(WALL_CLOCK)],
         "sluice/no-current-date": "error",
       },

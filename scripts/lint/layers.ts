@@ -42,5 +42,14 @@ export const COMPONENTS = ["dispatcher", "jobmaster", "resourcemanager", "taskex
 /** Where modules of the Workers platform (`cloudflare:*`) may be imported. */
 export const PLATFORM_FOLDERS = ["transport/durable-object", "storage/durable-object", "entrypoint"] as const;
 
+/** Modules of Node that a layer may import. Layers not named here run on every runtime and import none. */
+export const NODE_MODULES: Partial<Record<Layer, readonly string[]>> = {
+  rpc: ["node:async_hooks"],
+  storage: ["node:sqlite"],
+  testing: ["node:sqlite"],
+  cli: ["node:**"],
+  entrypoint: ["node:**"],
+};
+
 /** Layers that may touch the clock, randomness, timers and the console; all others get them through injected ports. */
 export const NON_DETERMINISTIC_LAYERS: readonly Layer[] = ["common", "cli", "entrypoint"];

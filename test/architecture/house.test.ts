@@ -19,8 +19,12 @@ const PackageJson = z.object({
   dependencies: Dependencies,
   devDependencies: Dependencies,
 });
+const TsConfig = z.object({ compilerOptions: z.record(z.string(), z.unknown()) });
 const PackageLock = z.object({ packages: z.record(z.string(), z.object({ version: z.string().optional() })) });
 
+const codeFiles = CODE_FOLDERS.filter((folder) => existsSync(join(REPOSITORY, folder))).flatMap((folder) =>
+  filesBelow(folder, isTypeScript),
+);
 const packageJson = PackageJson.parse(JSON.parse(readText("package.json")));
 
 describe("the source tree", () => {
@@ -47,10 +51,33 @@ describe("the source tree", () => {
   });
 
   it("names files after what they hold", () => {
-    const files = CODE_FOLDERS.filter((folder) => existsSync(join(REPOSITORY, folder))).flatMap((folder) =>
-      filesBelow(folder, isTypeScript),
+    expect(codeFiles.filter((path) => NAMES_THAT_SAY_NOTHING.includes(basename(path).replace(/\.tsx?$/, "")))).toEqual(
+      [],
     );
-    expect(files.filter((path) => NAMES_THAT_SAY_NOTHING.includes(basename(path).replace(/\.tsx?$/, "")))).toEqual([]);
+  });
+});
+
+describe("the compiler", () => {
+  it("sees every TypeScript file of the repository", () => {
+    const tsc = join(REPOSITORY, "node_modules/typescript/bin/tsc");
+    const run = spawnSync(process.execPath, [tsc, "-p", ".", "--listFilesOnly"], { cwd: REPOSITORY, encoding: "utf8" });
+    const seen = new Set(run.stdout.split("\n").map((path) => path.slice(REPOSITORY.length + 1)));
+    expect(codeFiles.filter((path) => !seen.has(path))).toEqual([]);
+  });
+
+  it("is at its strictest", () => {
+    const { compilerOptions } = TsConfig.parse(JSON.parse(readText("tsconfig.json")));
+    const strictest = [
+      "strict",
+      "noUncheckedIndexedAccess",
+      "exactOptionalPropertyTypes",
+      "verbatimModuleSyntax",
+      "noImplicitOverride",
+      "noFallthroughCasesInSwitch",
+      "noPropertyAccessFromIndexSignature",
+      "erasableSyntaxOnly",
+    ];
+    expect(strictest.filter((option) => compilerOptions[option] !== true)).toEqual([]);
   });
 });
 
@@ -65,10 +92,7 @@ describe("silenced rules", () => {
     });
 
   it("have a reason", () => {
-    const self = "test/architecture/";
-    const files = CODE_FOLDERS.filter((folder) => existsSync(join(REPOSITORY, folder)))
-      .flatMap((folder) => filesBelow(folder, isTypeScript))
-      .filter((path) => !path.startsWith(self));
+    const files = codeFiles.filter((path) => !path.startsWith("test/architecture/"));
     const found = files.flatMap((path) => withoutReason(readText(path)).map((line) => `${path}: ${line.trim()}`));
     expect(found).toEqual([]);
   });

@@ -86,11 +86,17 @@ const LAYERS: readonly Planted[] = [
   layer("src/storage/sqlite/b.ts", "cloudflare:workers"),
   layer("src/worker.ts", "./runtime/messages/task.ts"),
   layer("src/index.ts", "./entrypoint/shell.ts"),
+  layer("src/runtime/b.ts", "node:timers/promises"),
+  layer("src/rpc/f.ts", "node:crypto"),
+  layer("src/common/b.ts", "node:fs"),
   layer("src/rpc/d.ts", "../testing/manual-clock.ts", "type"),
 ];
 
 const ALLOWED: readonly Planted[] = [
   allowed("src/rpc/ok.ts", "../common/ids.ts", "./mailbox.ts", "./storage/key-value.ts"),
+  allowed("src/rpc/ok-async.ts", "node:async_hooks"),
+  allowed("src/storage/sqlite/ok.ts", "node:sqlite"),
+  allowed("src/cli/ok.ts", "node:timers/promises", "node:fs"),
   allowed("src/rpc/timers/ok.ts", "../storage/key-value.ts"),
   allowed("src/storage/sqlite/inner/ok.ts", "../sqlite.ts", "../other/file.ts"),
   allowed("src/transport/durable-object/ok.ts", "../../rpc/mailbox.ts", "cloudflare:workers"),
@@ -133,6 +139,7 @@ const CODE: readonly Planted[] = [
   code("eslint(no-restricted-globals)", "src/rest/console.ts", `console.log("x");`),
   code("eslint(no-restricted-globals)", "test/rpc/sleep.test.ts", "setTimeout(() => undefined, 1);"),
   code("eslint(no-restricted-properties)", "test/rpc/now.test.ts", "export const now = Date.now();"),
+  code("eslint(no-restricted-globals)", "src/streaming/global.ts", "globalThis.setTimeout(() => undefined, 1);"),
   code("typescript(no-floating-promises)", "src/rpc/float.ts", "export async function f(): Promise<void> {}\nf();"),
   code(
     "typescript(no-misused-promises)",
