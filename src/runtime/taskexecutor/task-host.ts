@@ -51,6 +51,8 @@ export interface TaskHostReport {
   readonly states: readonly TaskExecutionState[];
   readonly acknowledgements: readonly CheckpointAcknowledgements[];
   readonly declines: readonly DeclineCheckpoint[];
+  /** Attempts that have emitted all their data since the last report; they stay RUNNING until the final checkpoint (CP-29). */
+  readonly endOfData: readonly ExecutionAttemptID[];
   /** Counters of all tasks the host holds. */
   readonly metrics: readonly AttemptMetrics[];
   /** Whether the host holds any task that is not terminal; `run` need not be called again until the next submit. */

@@ -1,0 +1,145 @@
+import { z } from "zod";
+import { SluiceException } from "../../common/exceptions.ts";
+import { brandId } from "../../common/ids.ts";
+import type { Branded, IntermediateDataSetID, JobID, JobVertexID, OperatorID } from "../../common/ids.ts";
+import { MAX_PARALLELISM } from "./job-configuration.ts";
+import type { JobGraph } from "./job-graph.ts";
+import { findTopologyFault } from "./job-graph-topology.ts";
+
+/** Flink's upper bound of key groups. */
+const MAX_MAX_PARALLELISM = 32_768;
+const MAX_NAME_LENGTH = 1_000;
+const MAX_VERTICES = 1_000;
+const SHOWN_VALUE_LENGTH = 60;
+
+function show(value: unknown): string {
+  const text = typeof value === "string" ? JSON.stringify(value) : describe(value);
+  return text.length > SHOWN_VALUE_LENGTH ? `${text.slice(0, SHOWN_VALUE_LENGTH)}...` : text;
+}
+
+function describe(value: unknown): string {
+  if (typeof value !== "object" || value === null) return String(value);
+  return Array.isArray(value) ? `an array of ${value.length}` : "an object";
+}
+
+function expected(what: string): { readonly error: (issue: { readonly input?: unknown }) => string } {
+  return { error: (issue) => (issue.input === undefined ? `expected ${what}` : `expected ${what}, got ${show(issue.input)}`) };
+}
+
+function integer(from: number, to: number): z.ZodNumber {
+  const bounds = expected(
+    to === Number.MAX_SAFE_INTEGER ? `an integer of at least ${from}` : `an integer from ${from} to ${to}`,
+  );
+  return z.number(bounds).int(bounds).min(from, bounds).max(to, bounds);
+}
+
+const whole = (from: number): z.ZodNumber => integer(from, Number.MAX_SAFE_INTEGER);
+
+function hexId<Id extends Branded<string, string>>(): z.ZodPipe<z.ZodString, z.ZodTransform<Id, string>> {
+  const digits = expected("32 lowercase hex digits");
+  return z
+    .string(digits)
+    .regex(/^[0-9a-f]{32}$/, digits)
+    .transform((text) => brandId<Id>(text));
+}
+
+function dataSetId(): z.ZodPipe<z.ZodString, z.ZodTransform<IntermediateDataSetID, string>> {
+  return text().transform((value) => brandId<IntermediateDataSetID>(value));
+}
+
+function text(): z.ZodString {
+  const form = expected(`a string of 1 to ${MAX_NAME_LENGTH} characters`);
+  return z.string(form).min(1, form).max(MAX_NAME_LENGTH, form);
+}
+
+function sha256(): z.ZodString {
+  const digits = expected("64 lowercase hex digits");
+  return z.string(digits).regex(/^[0-9a-f]{64}$/, digits);
+}
+
+const shipStrategy = z.enum(["FORWARD", "HASH", "REBALANCE", "BROADCAST"], expected("a ship strategy"));
+
+const jobConfiguration = z.strictObject({
+  parallelism: integer(1, MAX_PARALLELISM),
+  checkpointing: z
+    .strictObject({
+      intervalMillis: whole(1),
+      timeoutMillis: whole(1),
+      minPauseMillis: whole(0),
+      maxConcurrent: whole(1),
+      tolerableFailed: whole(0),
+      retained: whole(1),
+    })
+    .exactOptional(),
+  restartStrategy: z.discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("none") }),
+    z.strictObject({ kind: z.literal("fixed-delay"), attempts: whole(0), delayMillis: whole(0) }),
+  ]),
+  userConfiguration: z.record(z.string(), z.string(expected("a string"))),
+});
+
+const jobVertex = z.strictObject({
+  id: hexId<JobVertexID>(),
+  name: text(),
+  parallelism: integer(1, MAX_PARALLELISM),
+  maxParallelism: integer(1, MAX_MAX_PARALLELISM),
+  operators: z
+    .array(
+      z.strictObject({
+        id: hexId<OperatorID>(),
+        name: text(),
+        uid: text().exactOptional(),
+        kind: z.enum(["source", "operator", "sink"], expected("source, operator or sink")),
+        stateful: z.boolean(expected("true or false")),
+      }),
+    )
+    .min(1, expected("at least one operator")),
+  inputs: z.array(
+    z.strictObject({
+      source: hexId<JobVertexID>(),
+      dataSet: dataSetId(),
+      shipStrategy,
+      exchange: z.literal("pipelined_bounded"),
+    }),
+  ),
+  outputs: z.array(z.strictObject({ id: dataSetId(), shipStrategy, consumer: hexId<JobVertexID>() })),
+  slotSharingGroup: text(),
+});
+
+const jobGraph = z.strictObject({
+  jobId: hexId<JobID>(),
+  name: text(),
+  jobType: z.enum(["STREAMING", "BATCH"], expected("STREAMING or BATCH")),
+  vertices: z
+    .array(jobVertex)
+    .min(1, expected("at least one vertex"))
+    .max(MAX_VERTICES, expected(`at most ${MAX_VERTICES} vertices`)),
+  configuration: jobConfiguration,
+  hash: sha256(),
+  module: z.strictObject({ hash: sha256(), key: text(), name: text(), runtimeVersion: text() }),
+});
+
+/**
+ * An untrusted job graph, checked: every field, then the graph as a whole (a source, a sink, no cycle, no dangling edge,
+ * topological order, parallelism in bounds).
+ *
+ * @throws SluiceException INVALID_PROGRAM whose message is `<field>: expected ..., got ...`, one line per fault.
+ */
+export function parseJobGraph(value: unknown): JobGraph {
+  const parsed = jobGraph.safeParse(value);
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map((issue) => `${formatPath(issue.path)}: ${issue.message}`);
+    throw new SluiceException("INVALID_PROGRAM", faults.join("\n"));
+  }
+  const fault = findTopologyFault(parsed.data.vertices);
+  if (fault !== undefined) throw new SluiceException("INVALID_PROGRAM", fault);
+  return parsed.data;
+}
+
+function formatPath(path: readonly PropertyKey[]): string {
+  if (path.length === 0) return "job graph";
+  return path
+    .map((segment) => (typeof segment === "number" ? `[${segment}]` : `.${String(segment)}`))
+    .join("")
+    .replace(/^\./, "");
+}
