@@ -1,0 +1,219 @@
+import { SluiceException } from "../../common/exceptions.ts";
+import type { ExecutionAttemptID, ResourceID } from "../../common/ids.ts";
+import type { ExecutionState } from "../messages/execution-state.ts";
+import { isTerminalExecutionState } from "../messages/execution-state.ts";
+import type { ExceptionHistoryEntry } from "../messages/execution-graph-info.ts";
+import { JOB_STATUSES, type JobStatus } from "../messages/job-status.ts";
+import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
+import type { JobGraph, JobVertex } from "../jobgraph/job-graph.ts";
+import { ExceptionHistory } from "./exception-history.ts";
+import { newExecution, zeroPerState, type Execution, type MutableExecution } from "./execution.ts";
+import { canTransitionExecution } from "./execution-transitions.ts";
+import type { ExecutionGraphEvent } from "./execution-graph-events.ts";
+import { canTransitionJob } from "./job-status-transitions.ts";
+
+/** One vertex with the current attempt of each of its subtasks. */
+export interface ExecutionJobVertex {
+  readonly jobVertex: JobVertex;
+  readonly executions: readonly Execution[];
+}
+
+/** How often the job was restarted, over all lives of its JobMaster. */
+export interface RestartCounts {
+  /** All restarts, whatever caused them. */
+  readonly total: number;
+  /** The ones the restart strategy paid for. */
+  readonly charged: number;
+  /** Free ones since the last completed checkpoint. */
+  readonly freeSinceProgress: number;
+}
+
+export const NO_RESTARTS: RestartCounts = { total: 0, charged: 0, freeSinceProgress: 0 };
+
+/** What earlier lives of the JobMaster left behind. */
+export interface ExecutionGraphHistory {
+  readonly restarts: RestartCounts;
+  readonly exceptions: readonly ExceptionHistoryEntry[];
+}
+
+/**
+ * The parallel form of a job graph: the state of every attempt and of the job (Flink `ExecutionGraph`). Holds no decisions: the
+ * scheduler reads it, decides on events, and applies them. Every event costs time linear in the attempts it names.
+ */
+export class ExecutionGraph {
+  readonly jobGraph: JobGraph;
+  /** Number of subtasks. */
+  readonly size: number;
+  readonly #vertices: { readonly jobVertex: JobVertex; executions: MutableExecution[] }[];
+  readonly #byAttempt = new Map<ExecutionAttemptID, MutableExecution>();
+  readonly #counts = zeroPerState();
+  readonly #statusTimestamps: Record<JobStatus, number>;
+  readonly #exceptions: ExceptionHistory;
+  #status: JobStatus = "INITIALIZING";
+  #failure: SerializedThrowable | undefined;
+  #restarts: RestartCounts;
+
+  /** A graph without attempts, INITIALIZING since `submittedMillis`; `executions-reset` creates the first ones. */
+  constructor(jobGraph: JobGraph, submittedMillis: number, history?: ExecutionGraphHistory) {
+    this.jobGraph = jobGraph;
+    this.size = jobGraph.vertices.reduce((sum, vertex) => sum + vertex.parallelism, 0);
+    this.#vertices = jobGraph.vertices.map((jobVertex) => ({ jobVertex, executions: [] }));
+    this.#statusTimestamps = zeroPerStatus();
+    this.#statusTimestamps.INITIALIZING = submittedMillis;
+    this.#restarts = history?.restarts ?? NO_RESTARTS;
+    this.#exceptions = new ExceptionHistory(history?.exceptions);
+  }
+
+  get status(): JobStatus {
+    return this.#status;
+  }
+
+  get statusTimestamps(): Readonly<Record<JobStatus, number>> {
+    return this.#statusTimestamps;
+  }
+
+  /** In the job graph's order: topological. */
+  get vertices(): readonly ExecutionJobVertex[] {
+    return this.#vertices;
+  }
+
+  get failure(): SerializedThrowable | undefined {
+    return this.#failure;
+  }
+
+  get exceptionHistory(): readonly ExceptionHistoryEntry[] {
+    return this.#exceptions.entries;
+  }
+
+  get restarts(): RestartCounts {
+    return this.#restarts;
+  }
+
+  get counts(): Readonly<Record<ExecutionState, number>> {
+    return this.#counts;
+  }
+
+  /** Whether every current attempt has ended. */
+  get allTerminal(): boolean {
+    return this.#counts.FINISHED + this.#counts.CANCELED + this.#counts.FAILED === this.size;
+  }
+
+  /** A current attempt; those of earlier restarts are unknown. */
+  execution(attemptId: ExecutionAttemptID): Execution | undefined {
+    return this.#byAttempt.get(attemptId);
+  }
+
+  /** Every current attempt, in topological order, then by subtask. */
+  *executions(): Generator<Execution, void, undefined> {
+    for (const { executions } of this.#vertices) yield* executions;
+  }
+
+  *executionsOn(location: ResourceID): Generator<Execution, void, undefined> {
+    for (const execution of this.executions()) if (execution.slot?.location === location) yield execution;
+  }
+
+  /**
+   * @throws SluiceException ILLEGAL_STATE for a transition outside the tables or an unknown attempt; the graph may have
+   *   taken a part of the event then and must not be used any more.
+   */
+  apply(event: ExecutionGraphEvent): void {
+    switch (event.kind) {
+      case "job-status-changed":
+        return this.#changeStatus(event);
+      case "executions-changed":
+        for (const attemptId of event.attemptIds) this.#changeExecution(this.#require(attemptId), event);
+        return;
+      case "slots-assigned":
+        for (const { executions } of this.#vertices) {
+          for (const execution of executions) execution.slot = event.slots[execution.subtaskIndex];
+        }
+        return;
+      case "deployment-acknowledged":
+        this.#require(event.attemptId).deploymentAcknowledged = true;
+        return;
+      case "metrics-reported":
+        this.#require(event.attemptId).metrics = event.metrics;
+        return;
+      case "end-of-data":
+        for (const attemptId of event.attemptIds) this.#require(attemptId).endOfData = true;
+        return;
+      case "executions-reset":
+        return this.#reset(event);
+      case "failure-recorded":
+        if (event.concurrent) this.#exceptions.addConcurrent(event.failure);
+        else this.#exceptions.addRoot(event.failure);
+        return;
+      case "restart-decided": {
+        const { total, charged, freeSinceProgress } = this.#restarts;
+        this.#restarts = event.charged
+          ? { total: total + 1, charged: charged + 1, freeSinceProgress }
+          : { total: total + 1, charged, freeSinceProgress: freeSinceProgress + 1 };
+        return;
+      }
+      case "progress-made":
+        this.#restarts = { ...this.#restarts, freeSinceProgress: 0 };
+        return;
+    }
+  }
+
+  #changeStatus(event: ExecutionGraphEvent & { readonly kind: "job-status-changed" }): void {
+    if (!canTransitionJob(this.#status, event.status)) {
+      throw new SluiceException("ILLEGAL_STATE", `job status: ${this.#status} cannot become ${event.status}`);
+    }
+    this.#status = event.status;
+    this.#statusTimestamps[event.status] = event.nowMillis;
+    if (event.failure !== undefined) this.#failure = event.failure;
+  }
+
+  #changeExecution(
+    execution: MutableExecution,
+    event: ExecutionGraphEvent & { readonly kind: "executions-changed" },
+  ): void {
+    if (!canTransitionExecution(execution.state, event.state)) {
+      throw new SluiceException(
+        "ILLEGAL_STATE",
+        `attempt ${execution.attemptId}: ${execution.state} cannot become ${event.state}`,
+      );
+    }
+    this.#counts[execution.state] -= 1;
+    this.#counts[event.state] += 1;
+    execution.state = event.state;
+    execution.stateTimestamps[event.state] = event.nowMillis;
+    if (event.failure !== undefined) execution.failure = event.failure;
+    if (event.metrics !== undefined) execution.metrics = event.metrics;
+  }
+
+  #reset(event: ExecutionGraphEvent & { readonly kind: "executions-reset" }): void {
+    for (const execution of this.#byAttempt.values()) {
+      if (!isTerminalExecutionState(execution.state)) {
+        throw new SluiceException("ILLEGAL_STATE", `attempt ${execution.attemptId}: reset while ${execution.state}`);
+      }
+      this.#counts[execution.state] -= 1;
+    }
+    this.#byAttempt.clear();
+    for (const [vertexIndex, vertex] of this.#vertices.entries()) {
+      const attemptIds = event.attemptIds[vertexIndex] ?? [];
+      vertex.executions = attemptIds.map((attemptId, subtaskIndex) =>
+        newExecution(
+          { attemptId, attemptNumber: event.attemptNumber, vertex: vertex.jobVertex, subtaskIndex },
+          event.nowMillis,
+        ),
+      );
+      for (const execution of vertex.executions) this.#byAttempt.set(execution.attemptId, execution);
+    }
+    this.#counts.CREATED += this.#byAttempt.size;
+  }
+
+  #require(attemptId: ExecutionAttemptID): MutableExecution {
+    const execution = this.#byAttempt.get(attemptId);
+    if (execution === undefined) throw new SluiceException("ILLEGAL_STATE", `attempt ${attemptId} is not in the graph`);
+    return execution;
+  }
+}
+
+function zeroPerStatus(): Record<JobStatus, number> {
+  const timestamps: Partial<Record<JobStatus, number>> = {};
+  for (const status of JOB_STATUSES) timestamps[status] = 0;
+  // The loop named every status.
+  return timestamps as Record<JobStatus, number>;
+}

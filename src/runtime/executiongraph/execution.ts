@@ -1,0 +1,65 @@
+import type { AllocationID, ExecutionAttemptID, ResourceID } from "../../common/ids.ts";
+import { EXECUTION_STATES, type ExecutionState } from "../messages/execution-state.ts";
+import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
+import { NO_METRICS, type TaskMetrics } from "../messages/task-metrics.ts";
+import type { JobVertex } from "../jobgraph/job-graph.ts";
+
+/** A slot that a subtask runs in. */
+export interface AssignedSlot {
+  readonly allocationId: AllocationID;
+  readonly location: ResourceID;
+}
+
+/** One attempt of one subtask (Flink `Execution`). Changed by `ExecutionGraph.apply` only. */
+export interface Execution {
+  readonly attemptId: ExecutionAttemptID;
+  /** 0 for the first. */
+  readonly attemptNumber: number;
+  readonly vertex: JobVertex;
+  readonly subtaskIndex: number;
+  readonly state: ExecutionState;
+  /** When each state was entered; 0 if never. */
+  readonly stateTimestamps: Readonly<Record<ExecutionState, number>>;
+  readonly slot: AssignedSlot | undefined;
+  /** Whether its TaskExecutor acknowledged the deployment; before that its absence there says nothing (DEP-05). */
+  readonly deploymentAcknowledged: boolean;
+  readonly failure: SerializedThrowable | undefined;
+  readonly metrics: TaskMetrics;
+  /** Whether it has emitted all its data; it stays RUNNING until a later checkpoint is complete (CP-29). */
+  readonly endOfData: boolean;
+}
+
+/** The graph's own view. */
+export type MutableExecution = { -readonly [Field in keyof Execution]: Execution[Field] } & {
+  readonly stateTimestamps: Record<ExecutionState, number>;
+};
+
+export function newExecution(
+  identity: Pick<Execution, "attemptId" | "attemptNumber" | "vertex" | "subtaskIndex">,
+  nowMillis: number,
+): MutableExecution {
+  const stateTimestamps = zeroPerState();
+  stateTimestamps.CREATED = nowMillis;
+  return {
+    ...identity,
+    state: "CREATED",
+    stateTimestamps,
+    slot: undefined,
+    deploymentAcknowledged: false,
+    failure: undefined,
+    metrics: NO_METRICS,
+    endOfData: false,
+  };
+}
+
+export function zeroPerState(): Record<ExecutionState, number> {
+  const counts: Partial<Record<ExecutionState, number>> = {};
+  for (const state of EXECUTION_STATES) counts[state] = 0;
+  // The loop named every state.
+  return counts as Record<ExecutionState, number>;
+}
+
+/** `Source: quakes (2/4)`, as logs and the exception history name a subtask. */
+export function taskNameWithSubtask(execution: Execution): string {
+  return `${execution.vertex.name} (${execution.subtaskIndex + 1}/${execution.vertex.parallelism})`;
+}

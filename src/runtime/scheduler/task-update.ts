@@ -1,0 +1,118 @@
+import { isDeployed } from "../executiongraph/execution-transitions.ts";
+import type { Execution } from "../executiongraph/execution.ts";
+import { isTerminalExecutionState, type ExecutionState } from "../messages/execution-state.ts";
+import { serializeThrowable, type SerializedThrowable } from "../messages/serialized-throwable.ts";
+import type { TaskExecutionState } from "../messages/task-execution-state.ts";
+import { SluiceException } from "../../common/exceptions.ts";
+import { decideFailover, recordedFailure } from "./failover.ts";
+import { NOTHING, type SchedulerDecision, type SchedulerEvent } from "./scheduler-messages.ts";
+import type { SchedulerState } from "./scheduler-state.ts";
+
+const ORDER: readonly ExecutionState[] = ["CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING", "RUNNING"];
+
+/**
+ * A transition reported by a TaskExecutor (contract 1.1, "out-of-order TM updates"). Reports may come twice: what an
+ * attempt has passed already is ignored. A report that makes no sense fails the attempt.
+ */
+export function decideTaskUpdate(
+  state: SchedulerState,
+  update: TaskExecutionState,
+  nowMillis: number,
+): SchedulerDecision {
+  const execution = state.graph.execution(update.attemptId);
+  if (execution === undefined) return NOTHING;
+  switch (update.state) {
+    case "INITIALIZING":
+    case "RUNNING":
+      return decideProgress(state, execution, update, nowMillis);
+    case "FINISHED":
+      if (isDeployed(execution.state))
+        return { events: [change(execution, "FINISHED", update, nowMillis)], effects: [] };
+      return decideEnded(state, execution, update, nowMillis);
+    case "CANCELED":
+    case "FAILED":
+      return decideEnded(state, execution, update, nowMillis);
+    case "CANCELING":
+      return decideProtocolError(state, execution, update, nowMillis);
+  }
+}
+
+function decideProgress(
+  state: SchedulerState,
+  execution: Execution,
+  update: TaskExecutionState,
+  nowMillis: number,
+): SchedulerDecision {
+  const expected: ExecutionState = update.state === "RUNNING" ? "INITIALIZING" : "DEPLOYING";
+  if (execution.state === expected)
+    return { events: [change(execution, update.state, update, nowMillis)], effects: [] };
+  if (execution.state === "FINISHED" || execution.state === "CANCELED") return NOTHING;
+  if (execution.state === "CANCELING" || execution.state === "FAILED") return cancelAgain(execution);
+  if (ORDER.indexOf(execution.state) >= ORDER.indexOf(update.state)) return NOTHING;
+  return decideProtocolError(state, execution, update, nowMillis);
+}
+
+/** FINISHED of an attempt that is not deployed, CANCELED or FAILED of any. */
+function decideEnded(
+  state: SchedulerState,
+  execution: Execution,
+  update: TaskExecutionState,
+  nowMillis: number,
+): SchedulerDecision {
+  if (isTerminalExecutionState(execution.state)) return NOTHING;
+  if (execution.state === "CANCELING") {
+    const events: SchedulerEvent[] = [change(execution, "CANCELED", update, nowMillis)];
+    if (update.state === "FAILED" && update.failure !== undefined && update.failure.code !== "CANCEL_TASK") {
+      const failure = recordedFailure(update.failure, execution, nowMillis);
+      events.push({ kind: "failure-recorded", failure, concurrent: true });
+    }
+    return { events, effects: [] };
+  }
+  if (update.state === "FINISHED") return decideProtocolError(state, execution, update, nowMillis);
+  const metrics: readonly SchedulerEvent[] =
+    update.metrics === undefined
+      ? []
+      : [{ kind: "metrics-reported", attemptId: execution.attemptId, metrics: update.metrics }];
+  const cause = update.failure ?? failureWithoutCause(execution, update.state);
+  const failover = decideFailover(state, { failed: [execution], cause, nowMillis });
+  return { events: [...metrics, ...failover.events], effects: failover.effects };
+}
+
+function decideProtocolError(
+  state: SchedulerState,
+  execution: Execution,
+  update: TaskExecutionState,
+  nowMillis: number,
+): SchedulerDecision {
+  if (isTerminalExecutionState(execution.state) || execution.state === "CANCELING") return NOTHING;
+  const cause = illegalState(`attempt ${execution.attemptId} reported ${update.state} while it was ${execution.state}`);
+  const failover = decideFailover(state, { failed: [execution], cause, nowMillis });
+  return { events: failover.events, effects: [...cancelAgain(execution).effects, ...failover.effects] };
+}
+
+function change(
+  execution: Execution,
+  to: ExecutionState,
+  update: TaskExecutionState,
+  nowMillis: number,
+): SchedulerEvent {
+  return {
+    kind: "executions-changed",
+    attemptIds: [execution.attemptId],
+    state: to,
+    nowMillis,
+    ...(update.metrics === undefined ? {} : { metrics: update.metrics }),
+  };
+}
+
+function cancelAgain(execution: Execution): SchedulerDecision {
+  return { events: [], effects: [{ kind: "cancel-tasks", attemptIds: [execution.attemptId] }] };
+}
+
+function failureWithoutCause(execution: Execution, state: ExecutionState): SerializedThrowable {
+  return illegalState(`attempt ${execution.attemptId} reported ${state} without a cause, unasked`);
+}
+
+function illegalState(message: string): SerializedThrowable {
+  return serializeThrowable(new SluiceException("EXECUTION_GRAPH", message));
+}
