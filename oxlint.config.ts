@@ -45,7 +45,7 @@ function forbiddenImports(folder: string, depth: number): ImportPattern[] {
     patterns.push(onlyLayers(folder, depth, folder === "rest/messages" ? ["common"] : LAYERS[name]));
     const nodeModules = NODE_MODULES[name] ?? [];
     patterns.push({
-      group: ["node:**", ...nodeModules.map((module) => `!${module}`)],
+      group: ["node:*", "node:*/*", ...nodeModules.map((module) => `!${module}`)],
       message: `${name} may import ${nodeModules.join(", ") || "no module of Node"} (scripts/lint/layers.ts).`,
     });
   }

@@ -47,8 +47,8 @@ export const NODE_MODULES: Partial<Record<Layer, readonly string[]>> = {
   rpc: ["node:async_hooks"],
   storage: ["node:sqlite"],
   testing: ["node:sqlite"],
-  cli: ["node:**"],
-  entrypoint: ["node:**"],
+  cli: ["node:*", "node:*/*"],
+  entrypoint: ["node:*", "node:*/*"],
 };
 
 /** Layers that may touch the clock, randomness, timers and the console; all others get them through injected ports. */
