@@ -1,15 +1,24 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { LAYER_NAMES, LAYERS, MAX_FOLDER_DEPTH, ROOT_FILES } from "../../scripts/lint/layers.ts";
+import type { Layer } from "../../scripts/lint/layers.ts";
 import { filesBelow, readText, REPOSITORY } from "./source-tree.ts";
 
 /** Rules about which files exist: what the linter, which sees one file at a time, does not know. */
 
 const NAMES_THAT_SAY_NOTHING = ["utils", "util", "helpers", "helper", "types", "misc", "common"];
 const CODE_FOLDERS = ["src", "test", "scripts", "examples", "bench"];
+
+/** Source lines, tests aside. Over its budget, something is written twice or is a library's. */
+const LINE_BUDGETS: readonly { readonly layers: readonly Layer[]; readonly lines: number }[] = [
+  { layers: ["common", "rpc", "transport", "storage"], lines: 6_000 },
+  { layers: ["runtime"], lines: 12_000 },
+  { layers: ["streaming", "connectors"], lines: 12_000 },
+  { layers: ["rest", "client", "cli"], lines: 8_000 },
+];
 
 const isTypeScript = (path: string): boolean => /\.tsx?$/.test(path);
 
@@ -25,6 +34,10 @@ const PackageLock = z.object({ packages: z.record(z.string(), z.object({ version
 const codeFiles = CODE_FOLDERS.filter((folder) => existsSync(join(REPOSITORY, folder))).flatMap((folder) =>
   filesBelow(folder, isTypeScript),
 );
+const documents = [
+  ...["README.md", "CHANGELOG.md"].filter((file) => existsSync(join(REPOSITORY, file))),
+  ...["docs", "examples"].flatMap((folder) => filesBelow(folder, (path) => path.endsWith(".md"))),
+];
 const packageJson = PackageJson.parse(JSON.parse(readText("package.json")));
 
 describe("the source tree", () => {
@@ -48,6 +61,16 @@ describe("the source tree", () => {
   it("has index.ts only where package.json publishes one", () => {
     const published = Object.values(packageJson.exports).map((path) => path.replace("./", ""));
     expect(sources.filter((path) => basename(path) === "index.ts" && !published.includes(path))).toEqual([]);
+  });
+
+  it.each(LINE_BUDGETS)("keeps $layers within $lines lines", ({ layers, lines }) => {
+    const files = sources.filter((path) => layers.some((layer) => path.startsWith(`src/${layer}/`)));
+    expect(files.reduce((total, path) => total + readText(path).split("\n").length - 1, 0)).toBeLessThanOrEqual(lines);
+  });
+
+  it("holds no unfinished work", () => {
+    const unfinished = [...codeFiles, ...documents].filter((path) => !path.startsWith("test/architecture/"));
+    expect(unfinished.filter((path) => /\b(TODO|FIXME|XXX|HACK)\b/.test(readText(path)))).toEqual([]);
   });
 
   it("names files after what they hold", () => {
@@ -121,6 +144,18 @@ describe("tests", () => {
     const listed = Listed.parse(JSON.parse(run.stdout)).map(({ file }) => file.slice(REPOSITORY.length + 1));
     const onDisk = filesBelow("test", (path) => /(^|[./-])(test|spec|itcase|e2e)\.[cm]?[jt]sx?$/.test(path));
     expect(listed.toSorted()).toEqual(onDisk);
+  });
+});
+
+describe("documents", () => {
+  it("link only to files that exist", () => {
+    const broken = documents.flatMap((document) =>
+      [...readText(document).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)/g)]
+        .map(([, target = ""]) => target)
+        .filter((target) => !existsSync(join(REPOSITORY, dirname(document), target)))
+        .map((target) => `${document}: ${target}`),
+    );
+    expect(broken).toEqual([]);
   });
 });
 
