@@ -46,7 +46,7 @@ export const PLATFORM_FOLDERS = ["transport/durable-object", "storage/durable-ob
 export const NODE_MODULES: Partial<Record<Layer, readonly string[]>> = {
   rpc: ["node:async_hooks"],
   storage: ["node:sqlite"],
-  testing: ["node:sqlite"],
+  testing: ["node:sqlite", "node:timers/promises"],
   cli: ["node:*", "node:*/*"],
   entrypoint: ["node:*", "node:*/*"],
 };

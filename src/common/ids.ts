@@ -45,3 +45,6 @@ export interface IdSource {
   /** A fresh 16 byte id as 32 lowercase hex digits. */
   hex(): string;
 }
+
+/** The platform's source: random version 4 UUIDs without their dashes. */
+export const systemIds: IdSource = { hex: () => crypto.randomUUID().replaceAll("-", "") };

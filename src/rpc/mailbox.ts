@@ -64,6 +64,11 @@ export class Mailbox<Item extends MailboxItem> {
     return undefined;
   }
 
+  /** Whether `item` waits; cheap for an empty mailbox. */
+  contains(item: Item): boolean {
+    return this.#items.includes(item, this.#head);
+  }
+
   /** Empties the mailbox and returns what was in it, in order. */
   drain(): readonly Item[] {
     const items = this.#items.filter((item) => item !== undefined);

@@ -126,6 +126,11 @@ export class MainThread {
     return true;
   }
 
+  /** Whether `work` was posted and has not settled: queued, or its Later is pending. */
+  isWaiting(work: Work): boolean {
+    return this.#pending.has(work) || this.#mailbox.contains(work);
+  }
+
   /** Ends the activation: what is queued or waits fails, nothing of it runs any more, timers are cancelled. */
   end(error: (label: string) => SluiceException = activationEnded): void {
     if (this.#gate === "ended") return;

@@ -1,8 +1,12 @@
+import { seconds } from "../common/duration.ts";
 import type { Duration } from "../common/duration.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import type { Epoch } from "./fencing/epoch.ts";
 import type { GatewayDescriptor, GatewayOf } from "./gateway-descriptor.ts";
 import type { RpcChannel } from "./ports/rpc-channel.ts";
+
+/** How long an ask waits by default (Flink's ask timeout). */
+export const DEFAULT_ASK_TIMEOUT: Duration = seconds(10);
 
 /**
  * Hides the transport (Flink `RpcService`). Implementations: local, Durable Object, later HTTP and simulated; one

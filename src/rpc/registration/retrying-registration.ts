@@ -58,8 +58,9 @@ export class RetryingRegistration<Gateway, Success extends object> {
     this.#refusedDelayMillis = services.configuration.initialRefusedDelayMillis;
   }
 
+  /** The first attempt is a turn of its own, and the root of its calls: whoever caused it does not wait for it. */
   start(): void {
-    this.#connectAndRegister();
+    this.#schedule(0, () => this.#connectAndRegister());
   }
 
   /** No callback and no further attempt afterwards (R10). Idempotent. */

@@ -1,0 +1,313 @@
+import type { ScheduledCallback } from "../common/clock.ts";
+import { SluiceException, toErrorData } from "../common/exceptions.ts";
+import { copyMeasured } from "../common/wire-value.ts";
+import type { WireValue } from "../common/wire-value.ts";
+import { MAX_CALL_DEPTH } from "./call-context.ts";
+import type { CallContext } from "./call-context.ts";
+import type { DeadLetterReason } from "./dead-letters.ts";
+import { ENVELOPE_VERSION, parseRequestEnvelope } from "./envelope/v1.ts";
+import type { HandshakeReply, ReplyEnvelope, RequestEnvelope } from "./envelope/v1.ts";
+import {
+  CallDepthException,
+  EndpointNotStartedException,
+  FencingTokenException,
+  HandshakeException,
+  RecipientUnreachableException,
+  RpcConnectionException,
+  RpcOverloadedException,
+  TimeoutException,
+  UnknownMessageException,
+} from "./exceptions.ts";
+import type { Identity } from "./fencing/identity.ts";
+import type { GatewayDescriptor, MethodDescriptor } from "./gateway-descriptor.ts";
+import type { HostPorts } from "./host-ports.ts";
+import { Later } from "./later.ts";
+import type { Work } from "./main-thread.ts";
+import type { EndpointInternals, RpcEndpoint } from "./rpc-endpoint.ts";
+import { captureResult, invocationText } from "./rpc-invocation.ts";
+import type { ServerState } from "./server-state.ts";
+import type { Outcome } from "./turn.ts";
+
+export interface RpcDispatchOptions {
+  readonly address: string;
+  readonly gateways: readonly GatewayDescriptor[];
+  readonly identity: Identity;
+  readonly ports: HostPorts;
+  /** A call carried a higher epoch of this address than its own. */
+  readonly onSuperseded: (error: SluiceException) => void;
+}
+
+/** The endpoint as a message finds it. */
+export interface DispatchTarget {
+  readonly state: ServerState;
+  readonly startFailure: SluiceException | undefined;
+  readonly endpoint: RpcEndpoint | undefined;
+  readonly internals: EndpointInternals | undefined;
+}
+
+/** A gateway's method as the endpoint serves it. */
+interface Served {
+  readonly descriptor: GatewayDescriptor;
+  readonly declaration: MethodDescriptor;
+}
+
+/**
+ * The callee's half of a call. Gates, in this order: well-formed, endpoint serves, depth, sender not superseded, gateway
+ * and version, method allowed, arguments valid; and when its turn comes: not expired, token (contract M8, M9, G8, F7).
+ */
+export class RpcDispatch {
+  readonly #options: RpcDispatchOptions;
+  readonly #gateways: ReadonlyMap<string, GatewayDescriptor>;
+
+  constructor(options: RpcDispatchOptions) {
+    this.#options = options;
+    this.#gateways = new Map(options.gateways.map((gateway) => [gateway.name, gateway]));
+  }
+
+  /** @throws TypeError if the endpoint lacks a handler of one of its gateways: a fault of the composition. */
+  requireHandlers(endpoint: RpcEndpoint): void {
+    for (const gateway of this.#gateways.values()) {
+      for (const method of Object.keys(gateway.methods)) {
+        if (handlerOf(endpoint, method) === undefined) {
+          throw new TypeError(`${endpoint.constructor.name} serves ${gateway.name} but has no method ${method}`);
+        }
+      }
+    }
+  }
+
+  receive(message: unknown, target: DispatchTarget): Promise<ReplyEnvelope> {
+    let envelope: RequestEnvelope;
+    try {
+      envelope = parseRequestEnvelope(message);
+    } catch (error) {
+      this.#deadLetter("malformed", "a message", error);
+      return Promise.resolve(this.#errorReply("", error));
+    }
+    try {
+      const internals = this.#admit(envelope, target);
+      if (envelope.kind === "handshake") return Promise.resolve(this.#valueReply(envelope, this.#handshake(envelope)));
+      const served = this.#lookup(envelope);
+      if (target.endpoint === undefined || internals === undefined) throw this.#unreachable();
+      return this.#post(envelope, served, { endpoint: target.endpoint, internals });
+    } catch (error) {
+      this.#refused(envelope, error);
+      return Promise.resolve(this.#errorReply(envelope.id, error));
+    }
+  }
+
+  /** Gates that do not depend on the method. A handshake passes an endpoint that is not started (contract V3, M8). */
+  #admit(envelope: RequestEnvelope, target: DispatchTarget): EndpointInternals | undefined {
+    const { state, startFailure, internals } = target;
+    if (state === "terminated") throw this.#unreachable();
+    if (envelope.kind !== "handshake" && (state === "created" || state === "stopped" || state === "failed")) {
+      throw new EndpointNotStartedException(`${textOf(envelope)}: ${this.#options.address} is not started`, {
+        retryable: true,
+        ...(startFailure === undefined ? {} : { cause: startFailure }),
+      });
+    }
+    if (envelope.depth > MAX_CALL_DEPTH) {
+      throw new CallDepthException(
+        `${textOf(envelope)}: ${envelope.depth} hops from the root event, the limit is ${MAX_CALL_DEPTH}: ${envelope.chain.join(" > ")}`,
+      );
+    }
+    if (envelope.sender !== null && internals !== undefined && !internals.peers.accept(envelope.sender)) {
+      throw new FencingTokenException(`${textOf(envelope)}: its sender ${envelope.sender.address} was superseded`);
+    }
+    return internals;
+  }
+
+  #handshake(envelope: RequestEnvelope): HandshakeReply & { readonly [key: string]: WireValue } {
+    return { gatewayVersion: this.#negotiate(envelope).gatewayVersion };
+  }
+
+  /** Both sides speak their own version and the one before it (over contract K3); K5: version before anything else. */
+  #negotiate(envelope: RequestEnvelope): HandshakeReply & { readonly descriptor: GatewayDescriptor } {
+    const descriptor = this.#gateways.get(envelope.gateway);
+    if (descriptor === undefined) {
+      throw new HandshakeException(`${this.#options.address} does not serve the gateway ${envelope.gateway}`);
+    }
+    if (Math.abs(descriptor.version - envelope.gatewayVersion) > 1) {
+      throw new HandshakeException(
+        `${envelope.gateway}: the caller speaks version ${envelope.gatewayVersion}, ${this.#options.address} version ${descriptor.version}; they may differ by one`,
+      );
+    }
+    return { descriptor, gatewayVersion: Math.min(descriptor.version, envelope.gatewayVersion) };
+  }
+
+  #lookup(envelope: RequestEnvelope): Served {
+    const { descriptor } = this.#negotiate(envelope);
+    const declaration = Object.hasOwn(descriptor.methods, envelope.method) ? descriptor.methods[envelope.method] : undefined;
+    if (declaration === undefined) {
+      throw new RpcConnectionException(`${descriptor.name} version ${descriptor.version} has no method ${JSON.stringify(envelope.method)}`);
+    }
+    if (declaration.kind !== envelope.kind) {
+      throw new UnknownMessageException(`${descriptor.name}.${envelope.method} is declared as ${declaration.kind}, got ${envelope.kind}`);
+    }
+    return { descriptor, declaration };
+  }
+
+  #post(
+    envelope: RequestEnvelope,
+    { descriptor, declaration }: Served,
+    { endpoint, internals }: { readonly endpoint: RpcEndpoint; readonly internals: EndpointInternals },
+  ): Promise<ReplyEnvelope> {
+    const { clock, log } = this.#options.ports;
+    const label = `${descriptor.name}.${envelope.method}`;
+    const { value: args, bytes } = copyMeasured(parseArguments(declaration, envelope, label), `${label} argument`);
+    const deadlineMillis = envelope.remainingMillis === null ? undefined : clock.now() + envelope.remainingMillis;
+    const context = contextOf(envelope, deadlineMillis);
+    const reply = Promise.withResolvers<ReplyEnvelope>();
+    let timer: ScheduledCallback | undefined;
+    let phase = "waiting in the mailbox";
+    // What a sync turn returned is checked and copied within the turn; a late result when it comes.
+    let captured = false;
+    const expired = (): TimeoutException =>
+      new TimeoutException(`${textOf(envelope)} to ${this.#options.address} expired ${phase}${waitingFor(envelope)}`);
+    const work: Work = {
+      origin: "message",
+      control: declaration.options.control ?? false,
+      bytes,
+      label,
+      context,
+      sender: envelope.sender ?? undefined,
+      turns: declaration.turns === "inherit" ? descriptor.turns : declaration.turns,
+      readOnly: declaration.options.readOnly ?? false,
+      admit: () => {
+        if (deadlineMillis !== undefined && clock.now() >= deadlineMillis) return expired();
+        return descriptor.fenced ? this.#checkToken(envelope) : undefined;
+      },
+      run: () => {
+        phase = "while its handler ran";
+        if (envelope.kind === "tell") reply.resolve(this.#valueReply(envelope, undefined));
+        const result = handlerOf(endpoint, envelope.method)?.apply(endpoint, [...args]);
+        if (isPending(result) || envelope.kind === "tell") return result;
+        captured = true;
+        return captureResult(result, label);
+      },
+      settle: (outcome) => {
+        timer?.cancel();
+        const result = captured || envelope.kind === "tell" ? outcome : captureOutcome(outcome, label);
+        if (result.ok) return reply.resolve(this.#valueReply(envelope, result.value as WireValue)); // captured above
+        if (phase === "waiting in the mailbox") this.#refused(envelope, result.error);
+        else if (envelope.kind === "tell") log.error(`${label} failed: ${result.error.message}`, { stack: result.error.stack });
+        reply.resolve(this.#errorReply(envelope.id, result.error));
+      },
+    };
+    if (!internals.mainThread.post(work)) {
+      throw new RpcOverloadedException(
+        `${textOf(envelope)}: the mailbox of ${this.#options.address} is full (${internals.mainThread.mailboxMessages} messages)`,
+      );
+    }
+    if (deadlineMillis !== undefined && internals.mainThread.isWaiting(work)) {
+      timer = clock.schedule(deadlineMillis - clock.now(), () => reply.resolve(this.#errorReply(envelope.id, expired())));
+    }
+    return reply.promise;
+  }
+
+  /** A token is good if it is the endpoint's own epoch; what the endpoint expects is not told (contract F5 to F8). */
+  #checkToken(envelope: RequestEnvelope): SluiceException | undefined {
+    const { address, identity, onSuperseded } = this.#options;
+    if (envelope.epoch === null) {
+      return new UnknownMessageException(`${textOf(envelope)}: ${address} is fenced and expects a fencing token with every call`);
+    }
+    if (envelope.epoch === identity.epoch) return undefined;
+    if (envelope.epoch < identity.epoch) {
+      return new FencingTokenException(`${textOf(envelope)}: the token ${envelope.epoch} is not that of ${address}`);
+    }
+    const error = new RecipientUnreachableException(`${textOf(envelope)}: this instance of ${address} was superseded`, {
+      retryable: true,
+    });
+    onSuperseded(error);
+    return error;
+  }
+
+  #unreachable(): RecipientUnreachableException {
+    return new RecipientUnreachableException(`${this.#options.address} has terminated`);
+  }
+
+  #refused(envelope: RequestEnvelope, error: unknown): void {
+    this.#deadLetter(SluiceException.is(error) ? reasonOf(error) : "refused", textOf(envelope), error);
+  }
+
+  #deadLetter(reason: DeadLetterReason, text: string, error: unknown): void {
+    this.#options.ports.rpcService.deadLetters.record({
+      reason,
+      message: `${text} to ${this.#options.address}`,
+      detail: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+    });
+  }
+
+  #valueReply(envelope: RequestEnvelope, value: WireValue): ReplyEnvelope {
+    return { ...this.#replyHead(envelope.id), outcome: "value", value };
+  }
+
+  #errorReply(id: string, error: unknown): ReplyEnvelope {
+    return { ...this.#replyHead(id), outcome: "error", error: toErrorData(error) };
+  }
+
+  #replyHead(id: string): Omit<ReplyEnvelope, "outcome" | "value" | "error"> {
+    const { address, identity } = this.#options;
+    return { version: ENVELOPE_VERSION, id, address, epoch: identity.epoch, incarnation: identity.incarnation };
+  }
+}
+
+function handlerOf(endpoint: RpcEndpoint, method: string): ((...args: unknown[]) => unknown) | undefined {
+  const handler: unknown = Reflect.get(endpoint, method);
+  // A function of unknown type may be called with anything; its gateway's descriptor typed both sides.
+  return typeof handler === "function" ? (handler as (...args: unknown[]) => unknown) : undefined;
+}
+
+function parseArguments(declaration: MethodDescriptor, envelope: RequestEnvelope, label: string): readonly unknown[] {
+  const { parameters } = declaration.options;
+  if (parameters === undefined) return envelope.args;
+  try {
+    return parameters.parse(envelope.args);
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    throw new SluiceException("INVALID_ARGUMENT", `${label}: ${detail}`, { cause: error });
+  }
+}
+
+function contextOf(envelope: RequestEnvelope, deadlineMillis: number | undefined): CallContext {
+  return { deadlineMillis, depth: envelope.depth, chain: [...envelope.chain, envelope.id], trace: envelope.trace };
+}
+
+function isPending(result: unknown): boolean {
+  return result instanceof Later || (typeof result === "object" && result !== null && "then" in result);
+}
+
+function captureOutcome(outcome: Outcome, label: string): Outcome {
+  if (!outcome.ok) return outcome;
+  try {
+    return { ok: true, value: captureResult(outcome.value, label) };
+  } catch (error) {
+    return { ok: false, error: error as SluiceException }; // captureResult throws nothing else
+  }
+}
+
+function textOf(envelope: RequestEnvelope): string {
+  return envelope.kind === "handshake"
+    ? `handshake(${envelope.gateway} version ${envelope.gatewayVersion})`
+    : invocationText(envelope.gateway, envelope.method, envelope);
+}
+
+function waitingFor(envelope: RequestEnvelope): string {
+  return envelope.chain.length === 0 ? "" : `; waiting on behalf of ${envelope.chain.join(" > ")}`;
+}
+
+function reasonOf(error: SluiceException): DeadLetterReason {
+  switch (error.code) {
+    case "FENCING_TOKEN":
+      return "fenced";
+    case "ENDPOINT_NOT_STARTED":
+      return "not-started";
+    case "RPC_OVERLOADED":
+      return "overloaded";
+    case "RECIPIENT_UNREACHABLE":
+      return "terminated";
+    case "TIMEOUT":
+      return "expired";
+    default:
+      return "refused";
+  }
+}

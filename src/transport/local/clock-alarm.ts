@@ -1,0 +1,35 @@
+import type { Clock, ScheduledCallback } from "../../common/clock.ts";
+import type { Alarm } from "../../rpc/ports/alarm.ts";
+
+/** An alarm on a clock: as durable as its process. What must survive is armed again at the next activation. */
+export class ClockAlarm implements Alarm {
+  readonly #clock: Clock;
+  readonly #ring: () => void;
+  #due: number | undefined;
+  #timer: ScheduledCallback | undefined;
+
+  constructor(clock: Clock, ring: () => void) {
+    this.#clock = clock;
+    this.#ring = ring;
+  }
+
+  get(): number | undefined {
+    return this.#due;
+  }
+
+  set(dueMillis: number): void {
+    this.delete();
+    this.#due = dueMillis;
+    this.#timer = this.#clock.schedule(Math.max(0, dueMillis - this.#clock.now()), () => {
+      this.#due = undefined;
+      this.#timer = undefined;
+      this.#ring();
+    });
+  }
+
+  delete(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#due = undefined;
+  }
+}
