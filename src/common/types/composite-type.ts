@@ -239,7 +239,9 @@ export function typeFromSnapshot(snapshot: SerializerSnapshot): TypeInformation<
     case "map":
       return new MapType(typeFromSnapshot(innerSnapshot(snapshot)));
     case "row":
-      return new RowType(rowSnapshotFields(snapshot).map(({ name, serializer }) => [name, typeFromSnapshot(serializer)]));
+      return new RowType(
+        rowSnapshotFields(snapshot).map(({ name, serializer }) => [name, typeFromSnapshot(serializer)]),
+      );
     default:
       throw malformed(snapshot);
   }

@@ -39,7 +39,8 @@ export function showValue(value: unknown): string {
   if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;
   if (typeof value === "bigint") return `${value}n`;
   if (Object.is(value, -0)) return "-0";
-  if (typeof value !== "object" || value === null) return typeof value === "string" ? shortened(JSON.stringify(value)) : String(value);
+  if (typeof value !== "object" || value === null)
+    return typeof value === "string" ? shortened(JSON.stringify(value)) : String(value);
   if (value instanceof Date || value instanceof Map || value instanceof Set || value instanceof Promise) {
     return `a ${value.constructor.name}`;
   }

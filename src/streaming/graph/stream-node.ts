@@ -34,8 +34,13 @@ export interface StreamEdge {
 }
 
 export interface KeySelection {
-  /** @throws INVALID_ARGUMENT naming the record if it selects no key. */
-  select(value: unknown): unknown;
+  /**
+   * The key of a record, checked against {@link KeySelection.type}.
+   *
+   * @param recordNumber position of the record in what the caller has seen, for the message; from 1.
+   * @throws USER_CODE naming the operator and the record if it selects no key or the selector throws.
+   */
+  select(value: unknown, recordNumber?: number): unknown;
   readonly type: TypeInformation<unknown>;
 }
 

@@ -14,6 +14,8 @@ export interface KeyedSnapshot {
   readonly keySerializer: SerializerSnapshot;
   /** Scheme that hashed keys to groups; a snapshot is only readable under the same. */
   readonly keyHash: "flink-v1";
+  /** Number of key groups; it cannot change while the state lives. */
+  readonly maxParallelism: number;
   /** Serializers of the named states. */
   readonly states: readonly { readonly name: string; readonly serializer: SerializerSnapshot }[];
   readonly groups: readonly { readonly keyGroup: number; readonly bytes: Uint8Array }[];

@@ -1,0 +1,157 @@
+import type { Duration } from "../../common/duration.ts";
+import { showValue } from "../../common/types/type-mismatch-exception.ts";
+import {
+  CHECKPOINT_DEFAULTS,
+  DEFAULT_PARALLELISM,
+  DEFAULT_RESTART_STRATEGY,
+} from "../../runtime/jobgraph/job-configuration.ts";
+import type {
+  CheckpointConfiguration,
+  RestartStrategyConfiguration,
+} from "../../runtime/jobgraph/job-configuration.ts";
+import { SluiceException } from "../../common/exceptions.ts";
+import { invalidProgram } from "../graph/invalid-program.ts";
+import { brandJobDefinition } from "../graph/job-definition.ts";
+import type { JobDefinition } from "../graph/job-definition.ts";
+import { requireMaxParallelism, requireParallelism } from "../graph/parallelism.ts";
+import { StreamProgram } from "./stream-program.ts";
+import { StreamExecutionEnvironment } from "./stream-execution-environment.ts";
+
+const MAX_NAME_LENGTH = 255;
+/** Flink refuses shorter ones, see contract row CP-01. */
+const MIN_CHECKPOINT_MILLIS = 10;
+const MAX_DURATION_MILLIS = 365 * 86_400_000;
+
+export interface JobOptions {
+  readonly name: string;
+  /** Subtasks of each operator that sets none itself; default 4. A run request may override it. */
+  readonly parallelism?: number;
+  /** Number of key groups; fixed for the life of the job's state. Default: from the parallelism, at least 128. */
+  readonly maxParallelism?: number;
+  /** Without it the job takes no periodic checkpoints and starts over after a failure. */
+  readonly checkpointing?: CheckpointingOptions;
+  /** Default: 3 attempts, a second after each failure. */
+  readonly restart?: RestartOptions;
+  /** Shown in the dashboard. */
+  readonly parameters?: Readonly<Record<string, string>>;
+}
+
+export interface CheckpointingOptions {
+  readonly interval: Duration;
+  /** Default 10 minutes. */
+  readonly timeout?: Duration;
+  /** Between the end of one and the start of the next; default none. */
+  readonly minPause?: Duration;
+  /** How many may fail in a row before the job fails; default none. */
+  readonly tolerableFailures?: number;
+}
+
+export type RestartOptions = "none" | { readonly attempts: number; readonly delay: Duration };
+
+/**
+ * A job: what a job module exports as its default.
+ *
+ * `build` describes the program and must do so in the same way each time: it runs at submission, where its graph is
+ * extracted, and again on every worker, which compares. It runs no data.
+ *
+ * @throws INVALID_PROGRAM naming the option and its value.
+ */
+export function defineJob(options: JobOptions, build: (env: StreamExecutionEnvironment) => void): JobDefinition {
+  requireObject("options", options);
+  if (typeof build !== "function") throw optionFault("build", "a function of the environment", build);
+  const { maxParallelism } = options;
+  const checkpointing = resolveCheckpointing(options.checkpointing);
+  return brandJobDefinition({
+    name: requireName(options.name),
+    parallelism: options.parallelism === undefined ? DEFAULT_PARALLELISM : requireParallelism(options.parallelism),
+    ...(maxParallelism === undefined ? {} : { maxParallelism: requireMaxParallelism(maxParallelism) }),
+    ...(checkpointing === undefined ? {} : { checkpointing }),
+    restartStrategy: resolveRestart(options.restart),
+    userConfiguration: resolveParameters(options.parameters),
+    build: () => {
+      const program = new StreamProgram();
+      runBuild(build, new StreamExecutionEnvironment(program));
+      return program.seal();
+    },
+  });
+}
+
+function runBuild(build: (env: StreamExecutionEnvironment) => unknown, env: StreamExecutionEnvironment): void {
+  let result: unknown;
+  try {
+    result = build(env);
+  } catch (error) {
+    if (SluiceException.is(error, "INVALID_PROGRAM")) throw error;
+    throw invalidProgram(`The job's build function threw: ${messageOf(error)}`, error);
+  }
+  if (typeof result === "object" && result !== null && "then" in result) {
+    throw invalidProgram("The job's build function returned a promise. Build the graph without async and await.");
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : showValue(error);
+}
+
+function requireName(name: unknown): string {
+  if (typeof name === "string" && name.trim() !== "" && name.length <= MAX_NAME_LENGTH) return name;
+  throw optionFault("name", `a text of 1 to ${MAX_NAME_LENGTH} characters`, name);
+}
+
+function resolveCheckpointing(options: CheckpointingOptions | undefined): CheckpointConfiguration | undefined {
+  if (options === undefined) return undefined;
+  requireObject("checkpointing", options);
+  const { interval, timeout, minPause, tolerableFailures } = options;
+  const field = (name: string): string => `checkpointing.${name}`;
+  return {
+    ...CHECKPOINT_DEFAULTS,
+    intervalMillis: requireDuration(field("interval"), interval, MIN_CHECKPOINT_MILLIS),
+    ...(timeout === undefined
+      ? {}
+      : { timeoutMillis: requireDuration(field("timeout"), timeout, MIN_CHECKPOINT_MILLIS) }),
+    ...(minPause === undefined ? {} : { minPauseMillis: requireDuration(field("minPause"), minPause, 0) }),
+    ...(tolerableFailures === undefined
+      ? {}
+      : { tolerableFailed: requireCount(field("tolerableFailures"), tolerableFailures) }),
+  };
+}
+
+function resolveRestart(options: RestartOptions | undefined): RestartStrategyConfiguration {
+  if (options === undefined) return DEFAULT_RESTART_STRATEGY;
+  if (options === "none") return { kind: "none" };
+  requireObject("restart", options);
+  return {
+    kind: "fixed-delay",
+    attempts: requireCount("restart.attempts", options.attempts),
+    delayMillis: requireDuration("restart.delay", options.delay, 0),
+  };
+}
+
+function resolveParameters(parameters: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> {
+  if (parameters === undefined) return {};
+  requireObject("parameters", parameters);
+  for (const [name, value] of Object.entries(parameters)) {
+    if (typeof value !== "string") throw optionFault(`parameters.${name}`, "a string", value);
+  }
+  return { ...parameters };
+}
+
+function requireObject(option: string, value: unknown): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw optionFault(option, "an object", value);
+}
+
+function requireCount(option: string, value: unknown): number {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
+  throw optionFault(option, "a whole number from 0", value);
+}
+
+function requireDuration(option: string, value: unknown, least: number): number {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= least && value <= MAX_DURATION_MILLIS)
+    return value;
+  throw optionFault(option, `a duration such as seconds(1), from ${least} ms to a year`, value);
+}
+
+function optionFault(option: string, expected: string, value: unknown): SluiceException {
+  return invalidProgram(`${option}: expected ${expected}, got ${showValue(value)}`);
+}
