@@ -38,7 +38,7 @@ export const CheckpointStatistics = z.object({
   id: z.int(),
   status: CheckpointStatus,
   is_savepoint: z.boolean(),
-  savepointFormat: z.string(),
+  savepointFormat: z.string().nullable(),
   trigger_timestamp: Timestamp,
   ...ACKNOWLEDGED,
   checkpoint_type: z.enum(["CHECKPOINT", "UNALIGNED_CHECKPOINT", "SAVEPOINT", "SYNC_SAVEPOINT"]),
@@ -81,7 +81,8 @@ export const CheckpointingStatisticsHeaders = defineHeaders({
   name: "CheckpointingStatisticsHeaders",
   method: "GET",
   url: "/jobs/:jobid/checkpoints",
-  description: "Checkpoints of a job: counts, summary, the latest of each kind, the last ten. 404 without checkpointing.",
+  description:
+    "Checkpoints of a job: counts, summary, the latest of each kind, the last ten. 404 without checkpointing.",
   scope: "read",
   path: JOB_PATH,
   response: CheckpointingStatistics,

@@ -74,10 +74,7 @@ export const BooleanField = formField(
 
 export function integerField(minimum: number, maximum: number) {
   const expected = expectedInteger(minimum, maximum);
-  return formField(
-    z.union([z.int().min(minimum).max(maximum), integerText(minimum, maximum)], expected),
-    expected,
-  );
+  return formField(z.union([z.int().min(minimum).max(maximum), integerText(minimum, maximum)], expected), expected);
 }
 
 export function enumField<const Values extends readonly [string, ...string[]]>(values: Values) {

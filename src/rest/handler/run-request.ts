@@ -1,0 +1,81 @@
+import type { JobID } from "../../common/ids.ts";
+import { MAX_PARALLELISM } from "../../runtime/jobgraph/job-configuration.ts";
+import type { UploadedModule } from "../../runtime/messages/job-submission.ts";
+import type { JarPlanPostHeaders, JarRunHeaders } from "../messages/jar-messages.ts";
+import { RestHandlerException } from "../rest-handler-exception.ts";
+import type { HandlerRequest } from "./rest-handler.ts";
+
+/** What a run or plan request asks for, body over query (contract: rest-v1 3.2). */
+export interface RunParameters {
+  readonly jobId: JobID | undefined;
+  readonly parallelism: number | undefined;
+  readonly strict: boolean;
+  readonly entryClass: string | undefined;
+}
+
+/** Of Flink's configuration keys the one that a module's job can take from outside. */
+const PARALLELISM_KEY = "parallelism.default";
+
+type PlanRequest = Pick<HandlerRequest<typeof JarPlanPostHeaders>, "query" | "body">;
+type RunRequest = Pick<HandlerRequest<typeof JarRunHeaders>, "query" | "body" | "bodyFields">;
+
+/**
+ * Nothing that was asked for is dropped silently.
+ *
+ * @throws RestHandlerException 400 naming a parameter that a job module cannot honour.
+ */
+export function planParameters({ query, body }: PlanRequest): RunParameters {
+  const programArguments =
+    body.programArgsList?.join(" ") ?? body.programArgs ?? query.programArg ?? query["program-args"];
+  if (programArguments !== undefined && programArguments !== "") {
+    throw new RestHandlerException(
+      400,
+      `programArgsList: a job module takes no program arguments, got "${programArguments}"`,
+    );
+  }
+  const configuration = body.flinkConfiguration ?? {};
+  for (const key of Object.keys(configuration)) {
+    if (key === PARALLELISM_KEY) continue;
+    throw new RestHandlerException(400, `flinkConfiguration: expected no key but ${PARALLELISM_KEY}, got "${key}"`);
+  }
+  return {
+    jobId: body.jobId,
+    parallelism: body.parallelism ?? query.parallelism ?? configuredParallelism(configuration[PARALLELISM_KEY]),
+    strict: query.strict ?? false,
+    entryClass: body.entryClass ?? query["entry-class"],
+  };
+}
+
+/** @throws as {@link planParameters}; also for a savepoint to start from. */
+export function runParameters(request: RunRequest): RunParameters {
+  // The dashboard sends its program arguments as the query's savepoint path, and the field in the body, so the body decides.
+  const savepointPath = request.bodyFields.has("savepointPath")
+    ? request.body.savepointPath
+    : request.query.savepointPath;
+  if (savepointPath !== undefined) {
+    throw new RestHandlerException(
+      400,
+      `savepointPath: this version cannot start a job from a savepoint, got "${savepointPath}"`,
+    );
+  }
+  return planParameters(request);
+}
+
+/** @throws RestHandlerException 400 if another job than the module's is asked for. */
+export function checkEntryClass(parameters: RunParameters, { name, jobName }: UploadedModule): void {
+  if (parameters.entryClass === undefined || parameters.entryClass === jobName) return;
+  throw new RestHandlerException(
+    400,
+    `entryClass: ${name} defines only the job "${jobName}", got "${parameters.entryClass}"`,
+  );
+}
+
+function configuredParallelism(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= MAX_PARALLELISM) return value;
+  throw new RestHandlerException(
+    400,
+    `flinkConfiguration.${PARALLELISM_KEY}: expected an integer from 1 to ${MAX_PARALLELISM}, got "${text}"`,
+  );
+}
