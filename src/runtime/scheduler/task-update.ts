@@ -8,6 +8,13 @@ import { decideFailover, recordedFailure } from "./failover.ts";
 import { NOTHING, type SchedulerDecision, type SchedulerEvent } from "./scheduler-messages.ts";
 import type { SchedulerState } from "./scheduler-state.ts";
 
+/** A report, with the attempt it is about. */
+interface Report {
+  readonly execution: Execution;
+  readonly update: TaskExecutionState;
+  readonly nowMillis: number;
+}
+
 const ORDER: readonly ExecutionState[] = ["CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING", "RUNNING"];
 
 /**
@@ -21,54 +28,45 @@ export function decideTaskUpdate(
 ): SchedulerDecision {
   const execution = state.graph.execution(update.attemptId);
   if (execution === undefined) return NOTHING;
+  const report = { execution, update, nowMillis };
   switch (update.state) {
     case "INITIALIZING":
     case "RUNNING":
-      return decideProgress(state, execution, update, nowMillis);
+      return decideProgress(state, report);
     case "FINISHED":
-      if (isDeployed(execution.state))
-        return { events: [change(execution, "FINISHED", update, nowMillis)], effects: [] };
-      return decideEnded(state, execution, update, nowMillis);
+      if (isDeployed(execution.state)) return { events: [change(report, "FINISHED")], effects: [] };
+      return decideEnded(state, report);
     case "CANCELED":
     case "FAILED":
-      return decideEnded(state, execution, update, nowMillis);
+      return decideEnded(state, report);
     case "CANCELING":
-      return decideProtocolError(state, execution, update, nowMillis);
+      return decideProtocolError(state, report);
   }
 }
 
-function decideProgress(
-  state: SchedulerState,
-  execution: Execution,
-  update: TaskExecutionState,
-  nowMillis: number,
-): SchedulerDecision {
+function decideProgress(state: SchedulerState, report: Report): SchedulerDecision {
+  const { execution, update } = report;
   const expected: ExecutionState = update.state === "RUNNING" ? "INITIALIZING" : "DEPLOYING";
-  if (execution.state === expected)
-    return { events: [change(execution, update.state, update, nowMillis)], effects: [] };
+  if (execution.state === expected) return { events: [change(report, update.state)], effects: [] };
   if (execution.state === "FINISHED" || execution.state === "CANCELED") return NOTHING;
   if (execution.state === "CANCELING" || execution.state === "FAILED") return cancelAgain(execution);
   if (ORDER.indexOf(execution.state) >= ORDER.indexOf(update.state)) return NOTHING;
-  return decideProtocolError(state, execution, update, nowMillis);
+  return decideProtocolError(state, report);
 }
 
 /** FINISHED of an attempt that is not deployed, CANCELED or FAILED of any. */
-function decideEnded(
-  state: SchedulerState,
-  execution: Execution,
-  update: TaskExecutionState,
-  nowMillis: number,
-): SchedulerDecision {
+function decideEnded(state: SchedulerState, report: Report): SchedulerDecision {
+  const { execution, update, nowMillis } = report;
   if (isTerminalExecutionState(execution.state)) return NOTHING;
   if (execution.state === "CANCELING") {
-    const events: SchedulerEvent[] = [change(execution, "CANCELED", update, nowMillis)];
+    const events: SchedulerEvent[] = [change(report, "CANCELED")];
     if (update.state === "FAILED" && update.failure !== undefined && update.failure.code !== "CANCEL_TASK") {
       const failure = recordedFailure(update.failure, execution, nowMillis);
       events.push({ kind: "failure-recorded", failure, concurrent: true });
     }
     return { events, effects: [] };
   }
-  if (update.state === "FINISHED") return decideProtocolError(state, execution, update, nowMillis);
+  if (update.state === "FINISHED") return decideProtocolError(state, report);
   const metrics: readonly SchedulerEvent[] =
     update.metrics === undefined
       ? []
@@ -78,24 +76,15 @@ function decideEnded(
   return { events: [...metrics, ...failover.events], effects: failover.effects };
 }
 
-function decideProtocolError(
-  state: SchedulerState,
-  execution: Execution,
-  update: TaskExecutionState,
-  nowMillis: number,
-): SchedulerDecision {
+function decideProtocolError(state: SchedulerState, report: Report): SchedulerDecision {
+  const { execution, update, nowMillis } = report;
   if (isTerminalExecutionState(execution.state) || execution.state === "CANCELING") return NOTHING;
   const cause = illegalState(`attempt ${execution.attemptId} reported ${update.state} while it was ${execution.state}`);
   const failover = decideFailover(state, { failed: [execution], cause, nowMillis });
   return { events: failover.events, effects: [...cancelAgain(execution).effects, ...failover.effects] };
 }
 
-function change(
-  execution: Execution,
-  to: ExecutionState,
-  update: TaskExecutionState,
-  nowMillis: number,
-): SchedulerEvent {
+function change({ execution, update, nowMillis }: Report, to: ExecutionState): SchedulerEvent {
   return {
     kind: "executions-changed",
     attemptIds: [execution.attemptId],

@@ -1,0 +1,186 @@
+import { CHECKPOINT_DEFAULTS, type CheckpointConfiguration } from "../jobgraph/job-configuration.ts";
+import { isCountedFailure } from "./checkpoint-failure-reason.ts";
+import type { CheckpointEvent, CheckpointRequest } from "./checkpoint-messages.ts";
+import { stateKeysOf, type StoredCheckpoint } from "./completed-checkpoint.ts";
+import type { MutablePendingCheckpoint, PendingCheckpoint } from "./pending-checkpoint.ts";
+
+/**
+ * A job without periodic checkpoints still needs one at its end, and another if that one fails or its notice is lost: the
+ * pause between two attempts.
+ */
+const FINAL_CHECKPOINT_RETRY_MILLIS = 10_000;
+
+/** What earlier lives of the JobMaster left behind. */
+export interface CheckpointHistory {
+  /** Retained, oldest first. */
+  readonly completed: readonly StoredCheckpoint[];
+  /** Highest id that may have been used. */
+  readonly reservedUpTo: number;
+}
+
+/** State of a job's checkpoint coordinator. */
+export class CheckpointCoordinatorState {
+  /** Settings with defaults; {@link periodMillis} says whether there are periodic checkpoints. */
+  readonly settings: Omit<CheckpointConfiguration, "intervalMillis">;
+  readonly #configuredPeriodMillis: number | undefined;
+  readonly #pending = new Map<number, MutablePendingCheckpoint>();
+  readonly #queued = new Set<CheckpointRequest>();
+  #completed: readonly StoredCheckpoint[];
+  #active = false;
+  #endOfData = false;
+  #nextTriggerMillis: number | undefined;
+  #nextId: number;
+  #reservedUpTo: number;
+  #lastCompletionMillis: number | undefined;
+  #consecutiveFailures = 0;
+
+  constructor(configuration: CheckpointConfiguration | undefined, history: CheckpointHistory) {
+    this.settings = configuration ?? CHECKPOINT_DEFAULTS;
+    // CP-01
+    this.#configuredPeriodMillis =
+      configuration === undefined ? undefined : Math.max(configuration.intervalMillis, configuration.minPauseMillis);
+    this.#completed = history.completed;
+    this.#reservedUpTo = history.reservedUpTo;
+    this.#nextId = history.reservedUpTo + 1;
+    this.#lastCompletionMillis = history.completed.at(-1)?.completionTimestampMillis;
+  }
+
+  get active(): boolean {
+    return this.#active;
+  }
+
+  get endOfData(): boolean {
+    return this.#endOfData;
+  }
+
+  /** Time between two periodic triggers. */
+  get periodMillis(): number | undefined {
+    return this.#configuredPeriodMillis ?? (this.#endOfData ? FINAL_CHECKPOINT_RETRY_MILLIS : undefined);
+  }
+
+  get nextTriggerMillis(): number | undefined {
+    return this.#nextTriggerMillis;
+  }
+
+  /** The id the next checkpoint gets; at least 1, never used before (CP-09). */
+  get nextId(): number {
+    return this.#nextId;
+  }
+
+  get reservedUpTo(): number {
+    return this.#reservedUpTo;
+  }
+
+  /** By id, lowest first. */
+  get pending(): ReadonlyMap<number, PendingCheckpoint> {
+    return this.#pending;
+  }
+
+  get queued(): ReadonlySet<CheckpointRequest> {
+    return this.#queued;
+  }
+
+  /** Retained, oldest first. */
+  get completed(): readonly StoredCheckpoint[] {
+    return this.#completed;
+  }
+
+  get latestCompleted(): StoredCheckpoint | undefined {
+    return this.#completed.at(-1);
+  }
+
+  get lastCompletionMillis(): number | undefined {
+    return this.#lastCompletionMillis;
+  }
+
+  /** Counted failures since the last completed checkpoint (CP-23). */
+  get consecutiveFailures(): number {
+    return this.#consecutiveFailures;
+  }
+
+  /** When `tick` has something to do; `undefined`: never, as things are. */
+  get nextWakeMillis(): number | undefined {
+    const times = [...this.#pending.values()].map((pending) => this.expiryOf(pending));
+    if (this.#nextTriggerMillis !== undefined) times.push(this.#nextTriggerMillis);
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  expiryOf(pending: PendingCheckpoint): number {
+    return pending.triggerTimestampMillis + this.settings.timeoutMillis;
+  }
+
+  /** Whether a retained checkpoint needs this object. */
+  isRetained(stateKey: string): boolean {
+    return this.#completed.some((checkpoint) => stateKeysOf(checkpoint).includes(stateKey));
+  }
+
+  apply(event: CheckpointEvent): void {
+    switch (event.kind) {
+      case "activated":
+        this.#active = true;
+        return;
+      case "deactivated":
+        this.#active = false;
+        this.#endOfData = false;
+        this.#nextTriggerMillis = undefined;
+        this.#queued.clear();
+        return;
+      case "end-of-data-reached":
+        this.#endOfData = true;
+        return;
+      case "trigger-scheduled":
+        this.#nextTriggerMillis = event.atMillis;
+        return;
+      case "request-queued":
+        this.#queued.add(event.request);
+        return;
+      case "request-taken":
+        this.#queued.delete(event.request);
+        return;
+      case "ids-reserved":
+        this.#reservedUpTo = event.upTo;
+        return;
+      case "triggered":
+        this.#nextId = event.checkpointId + 1;
+        this.#pending.set(event.checkpointId, {
+          checkpointId: event.checkpointId,
+          request: event.request,
+          triggerTimestampMillis: event.nowMillis,
+          plan: event.plan,
+          acknowledged: new Map(),
+          finalizing: undefined,
+        });
+        return;
+      case "acknowledged":
+        this.#pending.get(event.checkpointId)?.acknowledged.set(event.acknowledgement.attemptId, event.acknowledgement);
+        return;
+      case "finalizing": {
+        const pending = this.#pending.get(event.checkpoint.checkpointId);
+        if (pending !== undefined) pending.finalizing = event.checkpoint;
+        return;
+      }
+      case "completed": {
+        const dropped = new Set(event.dropped);
+        this.#pending.delete(event.checkpoint.checkpointId);
+        this.#completed = [...this.#completed, event.checkpoint].filter(
+          ({ checkpointId }) => !dropped.has(checkpointId),
+        );
+        this.#lastCompletionMillis = event.nowMillis;
+        this.#consecutiveFailures = 0;
+        return;
+      }
+      case "aborted":
+        this.#pending.delete(event.checkpointId);
+        if (isCountedFailure(event.reason) && event.checkpointId > (this.latestCompleted?.checkpointId ?? 0)) {
+          this.#consecutiveFailures += 1;
+        }
+        return;
+      case "failures-exceeded":
+        this.#consecutiveFailures = 0;
+        return;
+      case "trigger-refused":
+      case "restored":
+        return;
+    }
+  }
+}

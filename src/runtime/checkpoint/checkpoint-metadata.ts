@@ -1,0 +1,143 @@
+import { z } from "zod";
+import { SluiceException } from "../../common/exceptions.ts";
+import { brandId, type JobVertexID, type OperatorID } from "../../common/ids.ts";
+import type { StateHandle } from "../messages/state-handle.ts";
+import type { CompletedCheckpoint, SubtaskSnapshot } from "./completed-checkpoint.ts";
+
+/**
+ * Checkpoint metadata, format 1: the `_metadata` object of a checkpoint. Little endian.
+ *
+ * ```
+ * bytes 0..3   magic "SLCM"
+ * bytes 4..7   format version (1)
+ * bytes 8..11  length of the head in bytes
+ * head         UTF-8 JSON, see MetadataHead; inline state as { kind: "inline", offset, length } into the body
+ * body         inline state, one after the other
+ * ```
+ *
+ * A reader refuses versions above its own. The state inside is in the snapshot format, which has its own version.
+ */
+const MAGIC = new TextEncoder().encode("SLCM");
+const VERSION = 1;
+const PREFIX_BYTES = 12;
+
+const HandleHead = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("inline"), offset: z.int().nonnegative(), length: z.int().nonnegative() }),
+  z.object({ kind: z.literal("object"), key: z.string(), size: z.int().nonnegative() }),
+]);
+
+const SubtaskHead = z.object({
+  finished: z.boolean(),
+  sourcePosition: z.number().optional(),
+  state: HandleHead.optional(),
+});
+
+const MetadataHead = z.object({
+  checkpointId: z.int().positive(),
+  triggerTimestampMillis: z.number(),
+  completionTimestampMillis: z.number(),
+  stateSize: z.int().nonnegative(),
+  vertices: z.array(
+    z.object({
+      jobVertexId: z.string(),
+      operatorIds: z.array(z.string()),
+      parallelism: z.int().positive(),
+      maxParallelism: z.int().positive(),
+      subtasks: z.array(SubtaskHead),
+    }),
+  ),
+});
+
+export function encodeCheckpointMetadata(checkpoint: CompletedCheckpoint): Uint8Array {
+  const body: Uint8Array[] = [];
+  let bodyLength = 0;
+  const handleHead = (state: StateHandle): z.infer<typeof HandleHead> => {
+    if (state.kind === "object") return { kind: "object", key: state.key, size: state.size };
+    const offset = bodyLength;
+    body.push(state.bytes);
+    bodyLength += state.bytes.byteLength;
+    return { kind: "inline", offset, length: state.bytes.byteLength };
+  };
+  const { checkpointId, triggerTimestampMillis, completionTimestampMillis, stateSize } = checkpoint;
+  const head: z.infer<typeof MetadataHead> = {
+    checkpointId,
+    triggerTimestampMillis,
+    completionTimestampMillis,
+    stateSize,
+    vertices: checkpoint.vertices.map(({ jobVertexId, operatorIds, parallelism, maxParallelism, subtasks }) => ({
+      jobVertexId,
+      operatorIds: [...operatorIds],
+      parallelism,
+      maxParallelism,
+      subtasks: subtasks.map(({ finished, sourcePosition, state }) => ({
+        finished,
+        ...(sourcePosition === undefined ? {} : { sourcePosition }),
+        ...(state === undefined ? {} : { state: handleHead(state) }),
+      })),
+    })),
+  };
+  const headBytes = new TextEncoder().encode(JSON.stringify(head));
+  const bytes = new Uint8Array(PREFIX_BYTES + headBytes.byteLength + bodyLength);
+  const view = new DataView(bytes.buffer);
+  bytes.set(MAGIC, 0);
+  view.setUint32(4, VERSION, true);
+  view.setUint32(8, headBytes.byteLength, true);
+  bytes.set(headBytes, PREFIX_BYTES);
+  let position = PREFIX_BYTES + headBytes.byteLength;
+  for (const part of body) {
+    bytes.set(part, position);
+    position += part.byteLength;
+  }
+  return bytes;
+}
+
+/** @throws SluiceException SERIALIZATION saying what is wrong with the bytes. */
+export function decodeCheckpointMetadata(bytes: Uint8Array): CompletedCheckpoint {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.byteLength < PREFIX_BYTES || MAGIC.some((byte, index) => bytes[index] !== byte)) {
+    throw unreadable("it does not begin with SLCM");
+  }
+  const version = view.getUint32(4, true);
+  if (version !== VERSION) throw unreadable(`format version ${version} is not known here, only ${VERSION}`);
+  const bodyStart = PREFIX_BYTES + view.getUint32(8, true);
+  if (bodyStart > bytes.byteLength) throw unreadable("its head is cut off");
+  const head = parseHead(bytes.subarray(PREFIX_BYTES, bodyStart));
+  const body = bytes.subarray(bodyStart);
+  return {
+    ...head,
+    vertices: head.vertices.map((vertex) => ({
+      ...vertex,
+      jobVertexId: brandId<JobVertexID>(vertex.jobVertexId),
+      operatorIds: vertex.operatorIds.map((id) => brandId<OperatorID>(id)),
+      subtasks: vertex.subtasks.map((subtask) => subtaskOf(subtask, body)),
+    })),
+  };
+}
+
+function parseHead(bytes: Uint8Array): z.infer<typeof MetadataHead> {
+  try {
+    return MetadataHead.parse(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
+  } catch (error) {
+    throw unreadable("its head is no checkpoint", error);
+  }
+}
+
+function subtaskOf(subtask: z.infer<typeof SubtaskHead>, body: Uint8Array): SubtaskSnapshot {
+  const { finished, sourcePosition, state } = subtask;
+  return {
+    finished,
+    ...(sourcePosition === undefined ? {} : { sourcePosition }),
+    ...(state === undefined ? {} : { state: handleOf(state, body) }),
+  };
+}
+
+function handleOf(head: z.infer<typeof HandleHead>, body: Uint8Array): StateHandle {
+  if (head.kind === "object") return head;
+  const end = head.offset + head.length;
+  if (end > body.byteLength) throw unreadable("its inline state is cut off");
+  return { kind: "inline", bytes: body.slice(head.offset, end) };
+}
+
+function unreadable(what: string, cause?: unknown): SluiceException {
+  return new SluiceException("SERIALIZATION", `checkpoint metadata: ${what}`, cause === undefined ? {} : { cause });
+}
