@@ -18,7 +18,8 @@ export interface TaskHost {
    * Builds the task: loads the module if need be, rebuilds the graph, compares its hash, restores state. The task reports
    * INITIALIZING, then RUNNING, through `run`.
    *
-   * @throws INVALID_PROGRAM (not recoverable) if the graph's hash differs, USER_CODE if user code throws.
+   * @throws INVALID_PROGRAM (not recoverable) if the graph's hash differs, USER_CODE if user code throws, UNAVAILABLE if
+   *   the host itself cannot be loaded: the TaskExecutor then gives its slots up.
    */
   submitTask(descriptor: TaskDeploymentDescriptor): Promise<void>;
   /** The task ends as CANCELED; unknown attempts are ignored. */

@@ -1,0 +1,275 @@
+import { ACKNOWLEDGE } from "../../common/acknowledge.ts";
+import type { Acknowledge } from "../../common/acknowledge.ts";
+import { SluiceException } from "../../common/exceptions.ts";
+import type { AllocationID, ExecutionAttemptID, ResourceID } from "../../common/ids.ts";
+import type { Later } from "../../rpc/later.ts";
+import type { DeclineCheckpoint } from "../messages/checkpoint-messages.ts";
+import type { TaskExecutorToJobMasterPayload } from "../messages/heartbeat-payloads.ts";
+import { isTerminalExecutionState } from "../messages/execution-state.ts";
+import { serializeThrowable } from "../messages/serialized-throwable.ts";
+import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
+import type { TaskDeploymentDescriptor } from "../messages/task-deployment-descriptor.ts";
+import type { TaskExecutionState } from "../messages/task-execution-state.ts";
+import type { TaskExecutorServices } from "./task-executor-services.ts";
+import type {
+  CheckpointAcknowledgements,
+  CheckpointTrigger,
+  TaskHost,
+  TaskHostFactory,
+  TaskHostReport,
+} from "./task-host.ts";
+import { TaskPump } from "./task-pump.ts";
+import type { TaskHostRun } from "./task-pump.ts";
+import { TaskTable } from "./task-table.ts";
+import type { Task } from "./task-table.ts";
+
+export interface TaskRunnerListener {
+  /** States for the JobMaster, in order. */
+  onStates(states: readonly TaskExecutionState[]): void;
+  onAcknowledgements(acknowledgements: CheckpointAcknowledgements): void;
+  onDecline(decline: DeclineCheckpoint): void;
+  onEndOfData(attemptIds: readonly ExecutionAttemptID[]): void;
+  /** Counters have changed. */
+  onMetrics(): void;
+  /** Tasks have ended, whose slots may wait for it (SCH-35). */
+  onTasksEnded(): void;
+  /** The host cannot take tasks, for no fault of theirs: the slots are to be given up. */
+  onHostUnusable(cause: SerializedThrowable): void;
+}
+
+/** The tasks of one TaskExecutor, and the host that runs them. Main thread only. */
+export class TaskRunner {
+  readonly #services: TaskExecutorServices;
+  readonly #hosts: TaskHostFactory;
+  readonly #self: ResourceID;
+  readonly #listener: TaskRunnerListener;
+  readonly #tasks: TaskTable;
+  readonly #pump: TaskPump;
+  readonly #submissions = new Set<Promise<void>>();
+  #host: TaskHost | undefined;
+
+  constructor(
+    services: TaskExecutorServices,
+    host: { readonly factory: TaskHostFactory; readonly self: ResourceID },
+    listener: TaskRunnerListener,
+  ) {
+    this.#services = services;
+    this.#hosts = host.factory;
+    this.#self = host.self;
+    this.#listener = listener;
+    this.#tasks = new TaskTable(services.storage);
+    this.#pump = new TaskPump(services, () => this.#nextRun());
+  }
+
+  /** The reports owed for attempts that an earlier life of the TaskExecutor held. */
+  recover(): readonly TaskExecutionState[] {
+    return this.#tasks.recover(`TaskExecutor ${this.#self} lost its memory`);
+  }
+
+  get hasLiveTasks(): boolean {
+    return this.#tasks.live().length > 0;
+  }
+
+  hasLiveTasksIn(allocationId: AllocationID): boolean {
+    return this.#tasks.liveIn(allocationId).length > 0;
+  }
+
+  payload(): TaskExecutorToJobMasterPayload {
+    return this.#tasks.deployed();
+  }
+
+  /**
+   * Takes a task; how it goes is reported. @throws SluiceException TASK_SUBMISSION if the attempt is here already (DEP-01).
+   */
+  submit(descriptor: TaskDeploymentDescriptor): void {
+    const { attemptId, allocationId, jobId } = descriptor;
+    const host = (this.#host ??= this.#hosts.open(this.#self, descriptor.module));
+    if (!this.#tasks.add({ attemptId, allocationId, jobId })) {
+      throw new SluiceException("TASK_SUBMISSION", `attempt ${attemptId} was submitted before`);
+    }
+    const submission = host.submitTask(descriptor);
+    this.#submissions.add(submission);
+    this.#services.ask(
+      submission,
+      () => {
+        this.#submissions.delete(submission);
+        this.#tasks.markSubmitted(attemptId);
+        if (this.#tasks.get(attemptId)?.cancelRequested === true) this.#cancelInHost(attemptId);
+        return undefined;
+      },
+      (error) => {
+        this.#submissions.delete(submission);
+        this.#onSubmissionFailed(attemptId, error);
+        return undefined;
+      },
+    );
+    this.#pump.ensureRunning();
+  }
+
+  /**
+   * Acknowledged when the host has been told; an attempt that has ended acknowledges too.
+   *
+   * @throws SluiceException CANCEL_TASK if the attempt is unknown (CAN-12).
+   */
+  cancel(attemptId: ExecutionAttemptID): Acknowledge | Later<Acknowledge> {
+    const task = this.#tasks.get(attemptId);
+    if (task === undefined) throw new SluiceException("CANCEL_TASK", `attempt ${attemptId} is not on ${this.#self}`);
+    if (task.terminal !== undefined) return ACKNOWLEDGE;
+    return this.#cancelInHost(attemptId);
+  }
+
+  /** Ends what runs in a slot that is freed: its JobMaster does not count on it any more, nothing is reported. */
+  abandon(allocationId: AllocationID): void {
+    for (const { attemptId } of this.#tasks.liveIn(allocationId)) this.abandonTask(attemptId);
+  }
+
+  /** {@link abandon} for all tasks, those included whose end was to be reported. */
+  abandonAll(): void {
+    for (const { attemptId } of this.#tasks.all()) this.abandonTask(attemptId);
+  }
+
+  abandonTask(attemptId: ExecutionAttemptID): void {
+    const task = this.#tasks.get(attemptId);
+    this.#tasks.detach(attemptId);
+    if (task !== undefined && task.terminal === undefined) this.#cancelInHost(attemptId);
+  }
+
+  /** The JobMaster knows how the attempt ended. */
+  acknowledgeEnd(attemptId: ExecutionAttemptID): void {
+    this.#tasks.remove(attemptId);
+  }
+
+  /** @throws SluiceException CHECKPOINT if one of the attempts is not here. */
+  triggerCheckpoint(trigger: CheckpointTrigger): Later<Acknowledge> {
+    const live = new Set(this.#tasks.live().map(({ attemptId }) => attemptId));
+    const unknown = trigger.attemptIds.filter((attemptId) => !live.has(attemptId));
+    const host = this.#host;
+    if (unknown.length > 0 || host === undefined) {
+      throw new SluiceException(
+        "CHECKPOINT",
+        `checkpoint ${trigger.checkpointId}: attempts ${unknown.join(", ")} are not on ${this.#self}`,
+      );
+    }
+    return this.#services.ask<void, Acknowledge>(
+      host.triggerCheckpoint(trigger),
+      () => ACKNOWLEDGE,
+      (error) => {
+        throw new SluiceException("CHECKPOINT", `checkpoint ${trigger.checkpointId}: ${error.message}`, { cause: error });
+      },
+    );
+  }
+
+  /** Best effort, as in Flink: a later notice makes up for a lost one (CP-19). */
+  notifyCheckpoint(checkpointId: number, outcome: "complete" | "aborted"): void {
+    const host = this.#host;
+    if (host === undefined) return;
+    this.#services.ask(
+      outcome === "complete"
+        ? host.notifyCheckpointComplete(checkpointId)
+        : host.notifyCheckpointAborted(checkpointId),
+      () => undefined,
+      (error) => {
+        this.#services.log.warn("checkpoint notice failed", { checkpointId, outcome, error: error.message });
+        return undefined;
+      },
+    );
+  }
+
+  /** Its durable timer is due. */
+  onPumpTimer(): Later<undefined> | undefined {
+    return this.#pump.onTimer();
+  }
+
+  /** Takes the work up again should its timer have been lost. */
+  ensureRunning(): void {
+    if (this.hasLiveTasks) this.#pump.ensureRunning();
+  }
+
+  /** Ends the host with everything in it. Idempotent. */
+  closeHost(): Promise<void> {
+    this.#host = undefined;
+    return this.#hosts.close(this.#self);
+  }
+
+  #nextRun(): TaskHostRun | undefined {
+    const live = this.#tasks.live();
+    const host = this.#host;
+    if (live.length === 0 || host === undefined) return undefined;
+    const held = live.filter(({ phase }) => phase === "submitted");
+    return {
+      host,
+      submissions: Promise.allSettled(this.#submissions),
+      onReport: (report) => {
+        if (this.#host === host) this.#onReport(report, held);
+      },
+      onHostLost: (error) => {
+        if (this.#host === host) this.#onHostLost(error);
+      },
+    };
+  }
+
+  /** @param held what the host held when it was asked. */
+  #onReport(report: TaskHostReport, held: readonly Task[]): void {
+    this.#tasks.updateMetrics(report.metrics);
+    this.#takeStates(report.states);
+    const attached = (attemptId: ExecutionAttemptID): boolean => this.#tasks.get(attemptId)?.detached === false;
+    const ended = report.endOfData.filter(attached);
+    if (ended.length > 0) this.#listener.onEndOfData(ended);
+    for (const { checkpointId, acknowledgements } of report.acknowledgements) {
+      const ours = acknowledgements.filter(({ attemptId }) => attached(attemptId));
+      if (ours.length > 0) this.#listener.onAcknowledgements({ checkpointId, acknowledgements: ours });
+    }
+    for (const decline of report.declines) if (attached(decline.attemptId)) this.#listener.onDecline(decline);
+    this.#listener.onMetrics();
+    if (report.active) return;
+    const lost = held.filter(({ attemptId }) => this.#tasks.get(attemptId)?.terminal === undefined && this.#has(attemptId));
+    this.#fail(lost, new SluiceException("TASK_NOT_RUNNING", `the task host of ${this.#self} has lost the task`));
+  }
+
+  #onHostLost(error: SluiceException): void {
+    this.#services.log.error("task host lost", { error: error.message });
+    this.#services.ask(
+      this.closeHost(),
+      () => undefined,
+      () => undefined,
+    );
+    this.#fail(this.#tasks.live(), error);
+  }
+
+  #onSubmissionFailed(attemptId: ExecutionAttemptID, error: SluiceException): void {
+    const task = this.#tasks.get(attemptId);
+    if (task === undefined || task.terminal !== undefined) return;
+    if (!task.detached && SluiceException.is(error, "UNAVAILABLE")) this.#listener.onHostUnusable(serializeThrowable(error));
+    else this.#fail([task], error);
+  }
+
+  #fail(tasks: readonly Task[], error: SluiceException): void {
+    const failure = serializeThrowable(error, SluiceException.is(error, "INVALID_PROGRAM") ? { nonRecoverable: true } : {});
+    this.#takeStates(tasks.map(({ jobId, attemptId }) => ({ jobId, attemptId, state: "FAILED", failure })));
+  }
+
+  #takeStates(states: readonly TaskExecutionState[]): void {
+    const reported = states.filter((state) => this.#tasks.report(state));
+    if (reported.length > 0) this.#listener.onStates(reported);
+    if (states.some(({ state }) => isTerminalExecutionState(state))) this.#listener.onTasksEnded();
+  }
+
+  #cancelInHost(attemptId: ExecutionAttemptID): Acknowledge | Later<Acknowledge> {
+    const host = this.#host;
+    // The host ignores what it does not know yet, so the cancel waits for the submission.
+    this.#tasks.requestCancel(attemptId);
+    if (host === undefined || this.#tasks.get(attemptId)?.phase !== "submitted") return ACKNOWLEDGE;
+    return this.#services.ask<void, Acknowledge>(
+      host.cancelTask(attemptId),
+      () => ACKNOWLEDGE,
+      (error) => {
+        if (this.#host === host) this.#onHostLost(error);
+        return ACKNOWLEDGE;
+      },
+    );
+  }
+
+  #has(attemptId: ExecutionAttemptID): boolean {
+    return this.#tasks.get(attemptId) !== undefined;
+  }
+}
