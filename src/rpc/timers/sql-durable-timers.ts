@@ -16,8 +16,8 @@ import type { DurableTimers } from "./durable-timers.ts";
  * CPU budget and keeps the object alive, so the alarm goes first when it is on time.
  */
 const ALARM_GRACE_MILLIS = 20;
-/** The in-memory timer never sleeps longer: platforms cap timer delays, and the alarm covers the rest. */
-const MAX_SLEEP_MILLIS = minutes(60);
+/** No in-memory timer for what is due later: it would keep an idle object in memory. The alarm wakes it. */
+const MAX_SLEEP_MILLIS = minutes(1);
 const FIRST_RETRY = seconds(1);
 const MAX_RETRY = minutes(1);
 
@@ -88,8 +88,9 @@ export class SqlDurableTimers implements DurableTimers {
     if (this.#sleepUntil === next) return;
     this.#cancelSleep();
     this.#sleepUntil = next;
-    const delay = Math.min(Math.max(0, next - clock.now()) + ALARM_GRACE_MILLIS, MAX_SLEEP_MILLIS);
-    this.#sleep = clock.schedule(delay, () => {
+    const delay = Math.max(0, next - clock.now());
+    if (delay > MAX_SLEEP_MILLIS) return;
+    this.#sleep = clock.schedule(delay + ALARM_GRACE_MILLIS, () => {
       this.#sleep = undefined;
       this.#sleepUntil = undefined;
       void this.fireDue();

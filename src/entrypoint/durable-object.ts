@@ -1,0 +1,95 @@
+import { DurableObject } from "cloudflare:workers";
+import { systemClock } from "../common/clock.ts";
+import { consoleLogger } from "../common/console-logger.ts";
+import { systemIds } from "../common/ids.ts";
+import { systemRandom } from "../common/random.ts";
+import type { EndpointContext } from "../rpc/endpoint-context.ts";
+import type { ReplyEnvelope, RequestEnvelope } from "../rpc/envelope/v1.ts";
+import type { GatewayDescriptor, HandlerOf } from "../rpc/gateway-descriptor.ts";
+import type { RpcEndpoint } from "../rpc/rpc-endpoint.ts";
+import { DurableObjectAlarm } from "../storage/durable-object/durable-object-alarm.ts";
+import { DurableObjectDatabase } from "../storage/durable-object/durable-object-database.ts";
+import { DurableObjectHost } from "../transport/durable-object/durable-object-host.ts";
+import { DurableObjectRpcService } from "../transport/durable-object/durable-object-rpc-service.ts";
+import type { EndpointNamespace } from "../transport/durable-object/durable-object-rpc-service.ts";
+
+/** What an endpoint of several gateways implements. */
+export type HandlersOf<Gateways extends readonly GatewayDescriptor[]> = Gateways extends readonly [
+  infer First extends GatewayDescriptor,
+  ...infer Rest extends readonly GatewayDescriptor[],
+]
+  ? HandlerOf<First> & HandlersOf<Rest>
+  : unknown;
+
+/** The object of an endpoint: nothing of the endpoint itself can be called from outside but through `rpc`. */
+export interface EndpointObject {
+  /** One envelope in, its reply out. Never rejects. */
+  rpc(envelope: RequestEnvelope): Promise<ReplyEnvelope>;
+  alarm(): Promise<void>;
+}
+
+/** @internal the class that {@link durableObject} makes. */
+export type EndpointObjectClass<Env> = new (ctx: DurableObjectState, env: Env) => DurableObject<Env> & EndpointObject;
+
+/**
+ * The Durable Object class of an endpoint:
+ *
+ *     export const CounterObject = durableObject((context, env: Env) => new Counter(context), [CounterGateway]);
+ *
+ * The object's name is the endpoint's address. Other endpoints are reached through the binding that is called like their
+ * kind (`job-master`: `JOB_MASTER`). With the variable SLUICE_EVENT_LOG set to "1" each event prints one line.
+ */
+export function durableObject<Env extends object, const Gateways extends readonly GatewayDescriptor[]>(
+  factory: (context: EndpointContext, env: Env, state: DurableObjectState) => RpcEndpoint & HandlersOf<Gateways>,
+  gateways: Gateways,
+): EndpointObjectClass<Env> {
+  return class extends DurableObject<Env> implements EndpointObject {
+    readonly #host: DurableObjectHost;
+    readonly #event: (what: string) => void;
+
+    constructor(ctx: DurableObjectState, env: Env) {
+      super(ctx, env);
+      const address = ctx.id.name;
+      if (address === undefined) throw new TypeError("an endpoint's object is addressed by its name: use getByName");
+      this.#event = eventLog(env, address);
+      const common = { clock: systemClock, ids: systemIds, random: systemRandom, log: consoleLogger() };
+      this.#host = new DurableObjectHost({
+        address,
+        gateways,
+        factory: (context) => factory(context, env, ctx),
+        ports: {
+          ...common,
+          rpcService: new DurableObjectRpcService({ ...common, namespaceOf: namespacesOf(env) }),
+          database: new DurableObjectDatabase(ctx.storage),
+          alarm: new DurableObjectAlarm(ctx.storage),
+        },
+        abort: (reason) => ctx.abort(reason),
+      });
+    }
+
+    rpc(envelope: RequestEnvelope): Promise<ReplyEnvelope> {
+      this.#event(`rpc ${envelope.gateway}.${envelope.method}`);
+      return this.#host.rpc(envelope);
+    }
+
+    override alarm(): Promise<void> {
+      this.#event("alarm");
+      return this.#host.alarm();
+    }
+  };
+}
+
+/** The namespace of an endpoint kind among the bindings of a worker, by the naming rule of {@link durableObject}. */
+export function namespacesOf(env: object): (kind: string) => EndpointNamespace | undefined {
+  return (kind) => {
+    const binding: unknown = Reflect.get(env, kind.toUpperCase().replaceAll("-", "_"));
+    if (typeof binding !== "object" || binding === null || !("getByName" in binding)) return undefined;
+    // The platform's type of a namespace unrolls every value that a method may carry; this is the part used here.
+    return binding as unknown as EndpointNamespace;
+  };
+}
+
+function eventLog(env: object, address: string): (what: string) => void {
+  if (Reflect.get(env, "SLUICE_EVENT_LOG") !== "1") return () => undefined;
+  return (what) => console.log(`event ${address} ${what}`);
+}

@@ -1,0 +1,103 @@
+import type { Clock } from "../../common/clock.ts";
+import type { Duration } from "../../common/duration.ts";
+import type { IdSource } from "../../common/ids.ts";
+import type { Logger } from "../../common/log.ts";
+import { DeadLetters } from "../../rpc/dead-letters.ts";
+import { parseReplyEnvelope } from "../../rpc/envelope/v1.ts";
+import type { ReplyEnvelope, RequestEnvelope } from "../../rpc/envelope/v1.ts";
+import { RpcConnectionException } from "../../rpc/exceptions.ts";
+import type { Epoch } from "../../rpc/fencing/epoch.ts";
+import type { GatewayDescriptor, GatewayOf } from "../../rpc/gateway-descriptor.ts";
+import { GatewayFactory } from "../../rpc/gateway-factory.ts";
+import { outsideCaller } from "../../rpc/outside-caller.ts";
+import type { RpcChannel } from "../../rpc/ports/rpc-channel.ts";
+import { DEFAULT_ASK_TIMEOUT } from "../../rpc/rpc-service.ts";
+import type { RpcService } from "../../rpc/rpc-service.ts";
+import { fromPlatformError } from "./error-mapping.ts";
+
+/** The one method that an endpoint's object offers to others. */
+export interface EndpointStub {
+  rpc(envelope: RequestEnvelope): Promise<unknown>;
+}
+
+/** A Durable Object namespace, as far as this service needs it. */
+export interface EndpointNamespace {
+  getByName(name: string): EndpointStub;
+  jurisdiction(jurisdiction: string): EndpointNamespace;
+}
+
+export interface DurableObjectRpcServiceOptions {
+  /** The namespace of an endpoint kind, `undefined` for an unknown one. */
+  readonly namespaceOf: (kind: string) => EndpointNamespace | undefined;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly log: Logger;
+  /** Default 10 s. */
+  readonly defaultTimeout?: Duration;
+}
+
+const NO_JURISDICTION = "-";
+
+/**
+ * Calls endpoints that are Durable Objects. An address is the object's name, `v1/<jurisdiction>/<cluster>/<kind>/<id>`;
+ * its kind chooses the namespace. Objects exist when they are called: connecting to a name activates it. One service per
+ * object, and in a Worker one per request, as stubs belong to the context that made them.
+ */
+export class DurableObjectRpcService implements RpcService {
+  readonly defaultTimeout: Duration;
+  readonly deadLetters: DeadLetters;
+  readonly #namespaceOf: (kind: string) => EndpointNamespace | undefined;
+  readonly #gateways: GatewayFactory;
+
+  constructor(options: DurableObjectRpcServiceOptions) {
+    this.defaultTimeout = options.defaultTimeout ?? DEFAULT_ASK_TIMEOUT;
+    this.deadLetters = new DeadLetters(options.log);
+    this.#namespaceOf = options.namespaceOf;
+    this.#gateways = new GatewayFactory(outsideCaller({ rpcService: this, clock: options.clock, ids: options.ids }));
+  }
+
+  gateway<D extends GatewayDescriptor>(descriptor: D, address: string, epoch?: Epoch): GatewayOf<D> {
+    return this.#gateways.gateway(descriptor, address, epoch);
+  }
+
+  connect<D extends GatewayDescriptor>(descriptor: D, address: string, epoch?: Epoch): Promise<GatewayOf<D>> {
+    return this.#gateways.connect(descriptor, address, epoch);
+  }
+
+  openChannel(address: string): RpcChannel {
+    return new DurableObjectChannel(address, () => this.#stub(address));
+  }
+
+  #stub(address: string): EndpointStub {
+    const [scheme, jurisdiction = "", , kind = "", id = ""] = address.split("/");
+    const namespace = scheme === "v1" && id !== "" ? this.#namespaceOf(kind) : undefined;
+    if (namespace === undefined) throw new RpcConnectionException(`${address}: no such endpoint`);
+    return (jurisdiction === NO_JURISDICTION ? namespace : namespace.jurisdiction(jurisdiction)).getByName(address);
+  }
+}
+
+/**
+ * One stub: the platform keeps the order of the calls on it, and of no others. A failed call may have broken it for
+ * good, so the next call takes a new one.
+ */
+class DurableObjectChannel implements RpcChannel {
+  readonly #address: string;
+  readonly #open: () => EndpointStub;
+  #stub: EndpointStub | undefined;
+
+  constructor(address: string, open: () => EndpointStub) {
+    this.#address = address;
+    this.#open = open;
+  }
+
+  async send(envelope: RequestEnvelope): Promise<ReplyEnvelope> {
+    let stub: EndpointStub | undefined;
+    try {
+      stub = this.#stub ??= this.#open();
+      return parseReplyEnvelope(await stub.rpc(envelope));
+    } catch (error) {
+      if (this.#stub === stub) this.#stub = undefined;
+      throw fromPlatformError(error, this.#address);
+    }
+  }
+}
