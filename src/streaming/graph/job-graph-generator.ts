@@ -20,6 +20,8 @@ import type { ChainedNode, JobVertexPlan, PlannedOutput, StreamEdge, StreamNode 
 
 /** All of Sluice's tasks share slots, so a job needs as many slots as its greatest parallelism. */
 const SLOT_SHARING_GROUP = "default";
+/** A long chain's name is cut; nothing is found by it. */
+const MAX_VERTEX_NAME_LENGTH = 500;
 
 export interface JobGraphOverrides {
   readonly jobId: JobID;
@@ -153,7 +155,7 @@ function planOf({ head, members }: Chain, edges: readonly ChainEdge[]): JobVerte
   const indexOf = new Map(members.map((node, index) => [node.operatorId, index]));
   const vertex: JobVertex = {
     id,
-    name: members.map(({ name }) => name).join(" -> "),
+    name: vertexName(members),
     parallelism: head.parallelism,
     maxParallelism: head.maxParallelism,
     operators: members.map(operatorOf),
@@ -181,6 +183,11 @@ function planOf({ head, members }: Chain, edges: readonly ChainEdge[]): JobVerte
       return { dataSet, from: indexOf.get(source) ?? 0, shipStrategy, ...(key === undefined ? {} : { key }), type };
     }),
   };
+}
+
+function vertexName(members: readonly StreamNode[]): string {
+  const name = members.map((member) => member.name).join(" -> ");
+  return name.length <= MAX_VERTEX_NAME_LENGTH ? name : `${name.slice(0, MAX_VERTEX_NAME_LENGTH - 1)}…`;
 }
 
 function chainedNode(node: StreamNode, upstream: number | undefined): ChainedNode {
