@@ -16,6 +16,8 @@ export interface SinkWriterContext<T> {
   readonly operatorId: OperatorID;
   readonly subtaskIndex: number;
   readonly parallelism: number;
+  /** Rises with every restart of the job: output of different attempts never shares a name. */
+  readonly attemptNumber: number;
   readonly type: TypeInformation<T>;
   readonly restored: readonly NonNullable<OperatorSnapshot["operator"]>[];
 }

@@ -1,0 +1,208 @@
+import { SluiceException } from "../../common/exceptions.ts";
+import { types, type TypeOf } from "../../common/types/type-factories.ts";
+import type { TypeInformation } from "../../common/types/type-information.ts";
+import { showValue } from "../../common/types/type-mismatch-exception.ts";
+import type { ObjectStore } from "../../runtime/blob/object-store.ts";
+import type { OperatorPart } from "../state/operator-state-codec.ts";
+import { ChunkLines } from "./chunk-lines.ts";
+import { RateLimit } from "./rate-limit.ts";
+import { SourcePositionCodec } from "./source-position-codec.ts";
+import type { PollStatus, SourceReader, SourceReaderContext } from "./source.ts";
+
+export interface NdjsonSourceSettings<T> {
+  /** Without the `objects/` before it. */
+  readonly key: string;
+  readonly type: TypeInformation<T>;
+  readonly recordsPerSecond?: number;
+  readonly timestampField?: string;
+  readonly chunkBytes?: number;
+}
+
+/** Each subtask gets about this many chunks, so that all end at about the same time. */
+const CHUNKS_PER_SUBTASK = 8;
+const LEAST_CHUNK_BYTES = 4 * 1024;
+const GREATEST_CHUNK_BYTES = 1024 * 1024;
+/** Read to find the number of a bad line. */
+const LINE_COUNT_RANGE_BYTES = 1024 * 1024;
+const NEWLINE = 0x0a;
+
+const Position = types.row({
+  /** Of the object that is read: another one has other records at the same place. */
+  etag: types.string(),
+  size: types.long(),
+  chunkBytes: types.long(),
+  chunk: types.long(),
+  /** Where the next line of the chunk begins; missing before its first line was found. */
+  offset: types.optional(types.long()),
+  recordsRead: types.long(),
+});
+
+/** Missing until the object was first looked at. */
+const codec = new SourcePositionCodec(types.optional(Position));
+
+type OpenObject = Pick<TypeOf<typeof Position>, "etag" | "size" | "chunkBytes">;
+type Objects = Pick<ObjectStore, "get" | "head">;
+
+/** Reads the chunks of one subtask. */
+export class NdjsonSourceReader<T> implements SourceReader<T> {
+  readonly #settings: NdjsonSourceSettings<T>;
+  readonly #context: SourceReaderContext;
+  readonly #rate: RateLimit;
+  readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+  #object: OpenObject | undefined;
+  /** Compared with the store before the first read after a restore. */
+  #verified = false;
+  #lines: ChunkLines | undefined;
+  #recordsRead = 0;
+  #badLine: { readonly offset: number; readonly error: unknown } | undefined;
+
+  constructor(settings: NdjsonSourceSettings<T>, context: SourceReaderContext) {
+    this.#settings = settings;
+    this.#context = context;
+    this.#rate = new RateLimit(context.clock, settings.recordsPerSecond, context.parallelism);
+    const position = codec.decode(context);
+    if (position === undefined) return;
+    this.#object = position;
+    this.#recordsRead = position.recordsRead;
+    this.#lines = new ChunkLines(position, position.chunk, position.offset);
+  }
+
+  poll(limit: number, emit: (value: T, timestamp: number | undefined) => void): PollStatus {
+    if (!this.#verified || this.#badLine !== undefined) return { kind: "needs-fetch" };
+    const permits = this.#rate.permits(limit);
+    for (let read = 0; ;) {
+      const lines = this.#lines;
+      if (lines === undefined || lines.isBeyondEnd) return { kind: "end" };
+      const line = lines.peek();
+      if (line === "needs-bytes") return { kind: "needs-fetch" };
+      if (line === "end-of-chunk") {
+        this.#lines = lines.chunkAfter(this.#context.parallelism);
+        continue;
+      }
+      if (read >= permits)
+        return permits === limit ? { kind: "more" } : { kind: "wait-until", dueMillis: this.#rate.dueMillis };
+      const record = this.#parse(line, lines.offset);
+      if (record === "bad") return { kind: "needs-fetch" };
+      lines.advance();
+      if (record === "blank") continue;
+      read += 1;
+      this.#rate.used(1);
+      this.#recordsRead += 1;
+      emit(record.value, record.timestamp);
+    }
+  }
+
+  /**
+   * Opens the object, or reads on.
+   *
+   * @throws NOT_FOUND, or SERIALIZATION for the bad line that `poll` met, CONFLICT if the object has changed.
+   */
+  async fetch(objects: Objects): Promise<void> {
+    if (this.#badLine !== undefined) throw await this.#badLineError(this.#badLine, objects);
+    if (!this.#verified) await this.#open(objects);
+    const range = this.#lines?.wanted();
+    if (range !== undefined) this.#lines?.append(await this.#read(range, objects));
+  }
+
+  snapshotPosition(): OperatorPart {
+    const object = this.#object;
+    const lines = this.#lines;
+    const position =
+      object === undefined || lines === undefined
+        ? undefined
+        : {
+            etag: object.etag,
+            size: object.size,
+            chunkBytes: object.chunkBytes,
+            chunk: lines.chunk,
+            ...(lines.isAligned ? { offset: lines.offset } : {}),
+            recordsRead: this.#recordsRead,
+          };
+    return codec.encode(position, this.#context);
+  }
+
+  recordsRead(): number {
+    return this.#recordsRead;
+  }
+
+  async #open(objects: Objects): Promise<void> {
+    const info = await objects.head(this.#storeKey);
+    if (info === undefined) throw this.#missing();
+    if (this.#object === undefined) {
+      const { parallelism, subtaskIndex } = this.#context;
+      const even = Math.ceil(info.size / (parallelism * CHUNKS_PER_SUBTASK));
+      const automatic = Math.min(GREATEST_CHUNK_BYTES, Math.max(LEAST_CHUNK_BYTES, even));
+      this.#object = { etag: info.etag, size: info.size, chunkBytes: this.#settings.chunkBytes ?? automatic };
+      this.#lines = new ChunkLines(this.#object, subtaskIndex);
+    }
+    this.#requireUnchanged(info.etag);
+    this.#verified = true;
+  }
+
+  async #read(range: { readonly offset: number; readonly length: number }, objects: Objects): Promise<Uint8Array> {
+    const object = await objects.get(this.#storeKey, range);
+    if (object === undefined) throw this.#missing();
+    this.#requireUnchanged(object.etag);
+    return object.bytes;
+  }
+
+  #parse(
+    line: Uint8Array,
+    offset: number,
+  ): { readonly value: T; readonly timestamp: number | undefined } | "blank" | "bad" {
+    try {
+      const text = this.#decoder.decode(line);
+      if (text.trim() === "") return "blank";
+      const json: unknown = JSON.parse(text);
+      return { value: this.#settings.type.parse(json), timestamp: this.#timestampOf(json) };
+    } catch (error) {
+      this.#badLine = { offset, error };
+      return "bad";
+    }
+  }
+
+  #timestampOf(json: unknown): number | undefined {
+    const field = this.#settings.timestampField;
+    if (field === undefined) return undefined;
+    const timestamp =
+      typeof json === "object" && json !== null ? (json as Readonly<Record<string, unknown>>)[field] : undefined;
+    if (typeof timestamp === "number" && Number.isSafeInteger(timestamp)) return timestamp;
+    throw new SluiceException("SERIALIZATION", `${field}: expected epoch milliseconds, got ${showValue(timestamp)}`);
+  }
+
+  /** Chunks are read in parallel, so a line's number is only counted when it is wanted. */
+  async #badLineError(
+    bad: { readonly offset: number; readonly error: unknown },
+    objects: Objects,
+  ): Promise<SluiceException> {
+    let number = 1;
+    for (let offset = 0; offset < bad.offset; offset += LINE_COUNT_RANGE_BYTES) {
+      const length = Math.min(LINE_COUNT_RANGE_BYTES, bad.offset - offset);
+      for (const byte of await this.#read({ offset, length }, objects)) if (byte === NEWLINE) number += 1;
+    }
+    const { error } = bad;
+    const problem = error instanceof Error ? error.message : String(error);
+    const what = error instanceof SyntaxError ? `not JSON: ${problem}` : problem;
+    return new SluiceException("SERIALIZATION", `${this.#settings.key} line ${number}: ${what}`, { cause: error });
+  }
+
+  #requireUnchanged(etag: string): void {
+    if (this.#object === undefined || this.#object.etag === etag) return;
+    throw new SluiceException(
+      "CONFLICT",
+      `${this.#settings.key} was replaced while the job read it. Submit the job again to read the new one.`,
+    );
+  }
+
+  #missing(): SluiceException {
+    const { key } = this.#settings;
+    return new SluiceException(
+      "NOT_FOUND",
+      `${key} does not exist. Upload it: curl --upload-file FILE <url>/v1/sluice/objects/${key}`,
+    );
+  }
+
+  get #storeKey(): string {
+    return `objects/${this.#settings.key}`;
+  }
+}
