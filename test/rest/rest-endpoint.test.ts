@@ -9,20 +9,17 @@ const JSON_TYPE = "application/json; charset=UTF-8";
 describe("routing (contract: rest-v1 6.4, facts 1-7)", () => {
   const harness = restHarness();
 
-  it.each([
-    "/jobs/overview",
-    "/v1/jobs/overview",
-    "/jobs/overview/",
-    "//jobs/overview//",
-    "/v1/jobs/overview//",
-  ])("%s reaches the overview: constants win, versions and slashes at the ends mean nothing", async (path) => {
-    const response = await harness.send(path);
-    expect(response.status).toBe(200);
-    expect(response.headers.get("content-type")).toBe(JSON_TYPE);
-    expect(response.headers.get("access-control-allow-origin")).toBe("*");
-    expect(response.headers.get("content-encoding")).toBeNull();
-    expect(await response.json()).toMatchObject({ jobs: [{ jid: JOB_ID }] });
-  });
+  it.each(["/jobs/overview", "/v1/jobs/overview", "/jobs/overview/", "//jobs/overview//", "/v1/jobs/overview//"])(
+    "%s reaches the overview: constants win, versions and slashes at the ends mean nothing",
+    async (path) => {
+      const response = await harness.send(path);
+      expect(response.status).toBe(200);
+      expect(response.headers.get("content-type")).toBe(JSON_TYPE);
+      expect(response.headers.get("access-control-allow-origin")).toBe("*");
+      expect(response.headers.get("content-encoding")).toBeNull();
+      expect(await response.json()).toMatchObject({ jobs: [{ jid: JOB_ID }] });
+    },
+  );
 
   it("paths are case-sensitive, and a version counts once", async () => {
     expect((await harness.send("/Jobs/overview")).status).toBe(404);
@@ -65,9 +62,19 @@ describe("errors (contract: rest-v1 6.1)", () => {
 
   const vertex = "9".repeat(32);
   it.each([
-    ["GET", "/jobs/xyz", 400, 'Bad request, could not parse parameters: Cannot resolve path parameter (jobid) from value "xyz".'],
+    [
+      "GET",
+      "/jobs/xyz",
+      400,
+      'Bad request, could not parse parameters: Cannot resolve path parameter (jobid) from value "xyz".',
+    ],
     ["GET", `/jobs/${JOB_ID}0/status`, 400, `Cannot resolve path parameter (jobid) from value "${JOB_ID}0".`],
-    ["GET", `/jobs/${JOB_ID}/exceptions?maxExceptions=many`, 400, 'Cannot resolve query parameter (maxExceptions) from value "many".'],
+    [
+      "GET",
+      `/jobs/${JOB_ID}/exceptions?maxExceptions=many`,
+      400,
+      'Cannot resolve query parameter (maxExceptions) from value "many".',
+    ],
     ["GET", `/jobs/${JOB_ID}/exceptions?maxExceptions=1&maxExceptions=2`, 400, "Expected only one value [1, 2]"],
     ["GET", `/jobs/${JOB_ID}/exceptions?failureLabelFilter=nolabel`, 400, "(failureLabelFilter)"],
     ["GET", `/jobs/${UNKNOWN_JOB_ID}`, 404, `Job ${UNKNOWN_JOB_ID} not found`],
@@ -82,13 +89,28 @@ describe("errors (contract: rest-v1 6.1)", () => {
     ["GET", `/sluice/jobs/${UNKNOWN_JOB_ID}`, 404, `Job ${UNKNOWN_JOB_ID} not found`],
     ["PATCH", `/jobs/${UNKNOWN_JOB_ID}`, 404, "Job could not be found."],
     ["GET", `/jobs/${UNKNOWN_JOB_ID}/yarn-cancel`, 404, "Job could not be found."],
-    ["PATCH", `/jobs/${JOB_ID}`, 409, "Job cancellation failed because the job has already reached another terminal state (FINISHED)."],
+    [
+      "PATCH",
+      `/jobs/${JOB_ID}`,
+      409,
+      "Job cancellation failed because the job has already reached another terminal state (FINISHED).",
+    ],
     ["PATCH", `/jobs/${JOB_ID}?mode=stop`, 308, `/jobs/${JOB_ID}/stop`],
     ["PATCH", `/jobs/${JOB_ID}?mode=pause`, 400, 'Cannot resolve query parameter (mode) from value "pause".'],
     ["GET", `/jobs/${JOB_ID}/vertices/${vertex}`, 404, `No vertex with ID '${vertex}' exists.`],
-    ["GET", `/jobs/${JOB_ID}/vertices/${"1".repeat(32)}/subtasks/4`, 404, `Invalid subtask index for vertex ${"1".repeat(32)}`],
+    [
+      "GET",
+      `/jobs/${JOB_ID}/vertices/${"1".repeat(32)}/subtasks/4`,
+      404,
+      `Invalid subtask index for vertex ${"1".repeat(32)}`,
+    ],
     ["GET", `/jobs/${JOB_ID}/vertices/${"1".repeat(32)}/subtasks/-1`, 400, "(subtaskindex)"],
-    ["GET", `/jobs/${JOB_ID}/checkpoints/details/99`, 404, "Could not find checkpointing statistics for checkpoint 99."],
+    [
+      "GET",
+      `/jobs/${JOB_ID}/checkpoints/details/99`,
+      404,
+      "Could not find checkpointing statistics for checkpoint 99.",
+    ],
     ["GET", `/jobs/${JOB_ID}/checkpoints/details/one`, 400, "(checkpointid)"],
   ])("%s %s is %i", async (method, path, status, message) => {
     const response = await harness.send(path, { method });
@@ -135,7 +157,9 @@ describe("errors (contract: rest-v1 6.1)", () => {
     expect(response.status).toBe(500);
     const { errors } = ErrorResponseBody.parse(await response.json());
     expect(errors[0]).toBe("Internal server error.");
-    expect(errors[1]).toMatch(/^<Exception on server side:\nTypeError: undefined is not a function\n[^]*\nEnd of exception on server side>$/);
+    expect(errors[1]).toMatch(
+      /^<Exception on server side:\nTypeError: undefined is not a function\n[^]*\nEnd of exception on server side>$/,
+    );
   });
 
   it.each([

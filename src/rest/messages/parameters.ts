@@ -35,20 +35,27 @@ function expectedInteger(minimum: number, maximum: number): string {
     : `expected an integer from ${minimum} to ${maximum}`;
 }
 
+/** A query parameter that need not be there; empty counts as absent. */
+function optionalText<Schema extends z.ZodType<unknown, string | undefined>>(schema: Schema) {
+  return z
+    .string()
+    .optional()
+    .transform((text) => (text === "" ? undefined : text))
+    .pipe(schema);
+}
+
 export const CheckpointIdParameter = integerText(0, Number.MAX_SAFE_INTEGER);
 export const SubtaskIndexParameter = integerText(0, Number.MAX_SAFE_INTEGER);
-export const MaxExceptionsParameter = integerText(0, Number.MAX_SAFE_INTEGER).optional();
-export const ParallelismParameter = integerText(1, PARALLELISM_LIMIT).optional();
-export const BooleanParameter = z
-  .string()
-  .regex(/^(true|false)$/i, "expected true or false")
-  .transform((text) => text.toLowerCase() === "true")
-  .optional();
-/** Empty counts as absent. */
-export const TextParameter = z
-  .string()
-  .optional()
-  .transform((text) => (text === "" ? undefined : text));
+export const MaxExceptionsParameter = optionalText(integerText(0, Number.MAX_SAFE_INTEGER).optional());
+export const ParallelismParameter = optionalText(integerText(1, PARALLELISM_LIMIT).optional());
+export const BooleanParameter = optionalText(
+  z
+    .string()
+    .regex(/^(true|false)$/i, "expected true or false")
+    .transform((text) => text.toLowerCase() === "true")
+    .optional(),
+);
+export const TextParameter = optionalText(z.string().optional());
 export const FreeTextParameter = z.string().min(1, "expected a non-empty text");
 
 /**
@@ -74,7 +81,10 @@ export const BooleanField = formField(
 
 export function integerField(minimum: number, maximum: number) {
   const expected = expectedInteger(minimum, maximum);
-  return formField(z.union([z.int().min(minimum).max(maximum), integerText(minimum, maximum)], expected), expected);
+  return formField(
+    z.union([z.int(expected).min(minimum, expected).max(maximum, expected), integerText(minimum, maximum)], expected),
+    expected,
+  );
 }
 
 export function enumField<const Values extends readonly [string, ...string[]]>(values: Values) {

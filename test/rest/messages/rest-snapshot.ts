@@ -23,7 +23,9 @@ export interface SnapshotCall {
   readonly "status-code": string;
   readonly "file-upload": boolean;
   readonly "path-parameters": { readonly pathParameters: readonly { readonly key: string }[] };
-  readonly "query-parameters": { readonly queryParameters: readonly { readonly key: string; readonly mandatory: boolean }[] };
+  readonly "query-parameters": {
+    readonly queryParameters: readonly { readonly key: string; readonly mandatory: boolean }[];
+  };
   readonly request: JsonSchema;
   readonly response: JsonSchema;
 }
