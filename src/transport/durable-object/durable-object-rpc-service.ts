@@ -77,13 +77,16 @@ export class DurableObjectRpcService implements RpcService {
 }
 
 /**
- * One stub: the platform keeps the order of the calls on it, and of no others. A failed call may have broken it for
- * good, so the next call takes a new one.
+ * The platform keeps the order of the calls on one stub, and of no others; and a stub whose object was reset fails for
+ * ever. So calls that overlap share a stub, and one that finds none on its way takes a new one: what went before it has
+ * been answered.
  */
 class DurableObjectChannel implements RpcChannel {
   readonly #address: string;
   readonly #open: () => EndpointStub;
   #stub: EndpointStub | undefined;
+  // Calls on the current stub that have no answer yet.
+  #onTheWay = 0;
 
   constructor(address: string, open: () => EndpointStub) {
     this.#address = address;
@@ -94,10 +97,18 @@ class DurableObjectChannel implements RpcChannel {
     let stub: EndpointStub | undefined;
     try {
       stub = this.#stub ??= this.#open();
-      return parseReplyEnvelope(await stub.rpc(envelope));
+      this.#onTheWay += 1;
+      const reply = parseReplyEnvelope(await stub.rpc(envelope));
+      if (this.#stub === stub && (this.#onTheWay -= 1) === 0) this.#stub = undefined;
+      return reply;
     } catch (error) {
-      if (this.#stub === stub) this.#stub = undefined;
+      if (this.#stub === stub) this.#forget();
       throw fromPlatformError(error, this.#address);
     }
+  }
+
+  #forget(): void {
+    this.#stub = undefined;
+    this.#onTheWay = 0;
   }
 }
