@@ -6,27 +6,27 @@
  * - `sluice.runtime.txt`: the module `sluice`, which re-exports the public names only.
  */
 import { mkdir, writeFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
+import { dirname } from "node:path";
 import { build } from "esbuild";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
-const outputFolder = `${root}build`;
-
-const common = {
-  absWorkingDir: root,
-  bundle: true,
-  format: "esm",
-  platform: "neutral",
-  target: "es2024",
-  external: ["cloudflare:workers"],
-  keepNames: true,
-  write: false,
-  metafile: true,
-  logLevel: "warning",
-} as const;
+const root = dirname(import.meta.dirname);
+const outputFolder = `${root}/build`;
 
 async function bundle(entry: string): Promise<{ readonly text: string; readonly exports: readonly string[] }> {
-  const result = await build({ ...common, entryPoints: [entry], outdir: "build" });
+  const result = await build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    outdir: "build",
+    bundle: true,
+    format: "esm",
+    platform: "neutral",
+    target: "es2024",
+    external: ["cloudflare:workers"],
+    keepNames: true,
+    write: false,
+    metafile: true,
+    logLevel: "warning",
+  });
   const [file] = result.outputFiles;
   const [output] = Object.values(result.metafile.outputs);
   if (file === undefined || output === undefined) throw new Error(`esbuild wrote nothing for ${entry}`);

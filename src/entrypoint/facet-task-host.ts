@@ -15,14 +15,11 @@ import type {
 import type { ExchangeLink } from "../streaming/network/exchange-link.ts";
 import type { TaskHostFacet } from "./task-host/task-host-facet.ts";
 
-/** Name of the one facet of a TaskExecutor. */
-const FACET_NAME = "task-host";
-
 /** How the TaskExecutor's object reaches its facet and its peers. */
 export interface FacetPlatform {
   /** The facet of `module`; loaded when it is first used. */
-  facet(name: string, module: JobModuleReference): TaskHostFacet;
-  abortFacet(name: string, reason: string): void;
+  facet(module: JobModuleReference): TaskHostFacet;
+  abortFacet(reason: string): void;
   /** Asks the peer's object for the link into its facet; the caller disposes it. */
   openExchange(peer: ResourceID, module: JobModuleReference): Promise<ExchangeLink & Disposable>;
   readonly objects: ObjectStore;
@@ -40,7 +37,7 @@ export class FacetTaskHostFactory implements TaskHostFactory {
   }
 
   open(self: ResourceID, module: JobModuleReference): TaskHost {
-    this.#facet ??= this.#platform.facet(FACET_NAME, module);
+    this.#facet ??= this.#platform.facet(module);
     return new FacetTaskHost({ self, module, facet: this.#facet, platform: this.#platform });
   }
 
@@ -51,7 +48,7 @@ export class FacetTaskHostFactory implements TaskHostFactory {
     try {
       await facet.dispose();
     } finally {
-      this.#platform.abortFacet(FACET_NAME, "the TaskExecutor closed its task host");
+      this.#platform.abortFacet("the TaskExecutor closed its task host");
     }
   }
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
 /** One row of the main job's result, as the demo prints it. */
@@ -11,7 +12,7 @@ export interface EarthquakeRow {
   readonly mean_depth: number;
 }
 
-export const EARTHQUAKES_FILE = new URL("../../examples/earthquakes/earthquakes.ndjson", import.meta.url);
+export const EARTHQUAKES_FILE = join(import.meta.dirname, "../../examples/earthquakes/earthquakes.ndjson");
 const WINDOW_MILLIS = 6 * 3_600_000;
 
 /** The main job's rows computed independently of the engine: SQL over the committed NDJSON file. */

@@ -2,7 +2,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { toErrorData } from "../../common/exceptions.ts";
 import type { JobGraph, JobModuleReference } from "../../runtime/jobgraph/job-graph.ts";
 import type { GraphExtractionRequest } from "../../runtime/jobgraph/job-module-inspector.ts";
-import { asJobDefinition } from "../../streaming/api/job-definition.ts";
+import { requireJobDefinition } from "../../streaming/graph/job-definition.ts";
 import { generateJobGraph } from "../../streaming/graph/job-graph-generator.ts";
 import type { Outcome } from "./task-host-facet.ts";
 
@@ -13,15 +13,15 @@ export interface GraphExtractor {
 }
 
 /** Entry point class of the isolate that holds `definition`, the default export of the user's module. */
-export function createGraphExtractor(definition: unknown): new () => WorkerEntrypoint & GraphExtractor {
+export function createGraphExtractor(definition: unknown) {
   return class extends WorkerEntrypoint implements GraphExtractor {
     async inspect(): Promise<Outcome<{ readonly jobName: string }>> {
-      return attempt(async () => ({ jobName: asJobDefinition(definition).options.name }));
+      return attempt(async () => ({ jobName: requireJobDefinition(definition).name }));
     }
 
     async extractGraph(module: JobModuleReference, request: GraphExtractionRequest): Promise<Outcome<JobGraph>> {
       return attempt(async () => {
-        const { jobGraph } = await generateJobGraph(asJobDefinition(definition), { ...request, module });
+        const { jobGraph } = await generateJobGraph(requireJobDefinition(definition), { ...request, module });
         return jobGraph;
       });
     }
