@@ -80,9 +80,9 @@ export type Outcome =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly error: SluiceException };
 
-const stretches = new AsyncLocalStorage<Turn>();
-// One frame for every synchronous turn: what such a turn leaves floating belongs to no turn, wherever its drain began.
-const outsideEveryTurn = AsyncLocalStorage.snapshot();
+// The turn of an `async` handler, in the stretches after its first await. No captured frame (AsyncLocalStorage.snapshot):
+// workerd binds one to the request that made it.
+const stretches = new AsyncLocalStorage<Turn | undefined>();
 
 // The turn on the stack. A synchronous turn needs no async context: it ends before anything else can run.
 let onStack: Turn | undefined;
@@ -92,7 +92,9 @@ export function runAsTurn<T>(turn: Turn, mayAwait: boolean, body: () => T): T {
   const outer = onStack;
   onStack = turn;
   try {
-    return mayAwait ? stretches.run(turn, body) : outsideEveryTurn(body);
+    if (mayAwait) return stretches.run(turn, body);
+    // What a synchronous turn leaves floating belongs to no turn, wherever its drain began.
+    return stretches.getStore() === undefined ? body() : stretches.run(undefined, body);
   } finally {
     onStack = outer;
   }
