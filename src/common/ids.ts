@@ -6,8 +6,10 @@
  */
 declare const brand: unique symbol;
 
-/** `T`, told apart at compile time by `Name`; at run time it is the bare value. */
-export type Branded<T, Name extends string> = T & { readonly [brand]: Name };
+/**
+ * `T`, told apart at compile time by `Name`; at run time it is the bare value. A brand of a branded type has both names.
+ */
+export type Branded<T, Name extends string> = T & { readonly [brand]: { readonly [Of in Name]: true } };
 
 export type JobID = Branded<string, "JobID">;
 export type JobVertexID = Branded<string, "JobVertexID">;
