@@ -1,7 +1,13 @@
 import { SluiceException } from "../../common/exceptions.ts";
 import type { ResourceID } from "../../common/ids.ts";
-import { channelKey, type ChannelId, type ChannelMessage, type CreditGrant } from "./exchange-link.ts";
-import type { ExchangeFlush, ExchangeLink } from "./exchange-link.ts";
+import {
+  channelKey,
+  type ChannelId,
+  type ChannelMessage,
+  type CreditGrant,
+  type ExchangeFlush,
+  type ExchangeLink,
+} from "./exchange-link.ts";
 import type { InputChannel } from "./input-channel.ts";
 import { PeerOutbox } from "./peer-outbox.ts";
 import type { ResultSubpartition } from "./result-subpartition.ts";

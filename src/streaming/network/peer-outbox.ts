@@ -1,5 +1,12 @@
-import { channelKey, type ChannelDelivery, type ChannelId, type ChannelMessage } from "./exchange-link.ts";
-import type { CreditGrant, ExchangeFlush, ExchangeLink } from "./exchange-link.ts";
+import {
+  channelKey,
+  type ChannelDelivery,
+  type ChannelId,
+  type ChannelMessage,
+  type CreditGrant,
+  type ExchangeFlush,
+  type ExchangeLink,
+} from "./exchange-link.ts";
 
 /** Records of one call; the rest waits for the next. A channel's credit is less, so a call is far below Workers' 32 MiB. */
 const FLUSH_LIMIT_BYTES = 8 * 1024 * 1024;

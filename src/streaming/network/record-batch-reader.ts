@@ -20,7 +20,7 @@ export class RecordBatchReader {
    */
   forEach(batch: RecordBatch, visit: (value: unknown, timestamp: number | undefined) => void): void {
     if (batch.version !== RECORD_BATCH_VERSION) {
-      throw malformed(`version ${String(batch.version)} is not ${RECORD_BATCH_VERSION}`);
+      throw malformed(`version ${batch.version} is not ${RECORD_BATCH_VERSION}`);
     }
     const columns = batch.columns[Symbol.iterator]();
     const read = columnReader(this.#type, { columns, count: batch.count });

@@ -7,7 +7,8 @@ export const RECORD_BATCH_VERSION = 1;
  * type is in the batch, both ends know it from the graph.
  */
 export interface RecordBatch {
-  readonly version: typeof RECORD_BATCH_VERSION;
+  /** {@link RECORD_BATCH_VERSION} of the writer. */
+  readonly version: number;
   /** Number of records; every column has as many values. */
   readonly count: number;
   /** Size for credit and metrics: bytes of the columns, strings at two bytes per UTF-16 unit plus a length. */

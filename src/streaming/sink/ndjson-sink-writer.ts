@@ -74,7 +74,7 @@ export class NdjsonSinkWriter<T> implements SinkWriter<T> {
   }
 
   async stage(objects: ObjectStore): Promise<void> {
-    for (const part of [...this.#unstaged]) {
+    for (const part of this.#unstaged) {
       await objects.put(this.#target.folder + part.name, part.bytes);
       this.#unstaged = this.#unstaged.filter((other) => other !== part);
       this.#unstagedBytes -= part.bytes.byteLength;
