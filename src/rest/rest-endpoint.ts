@@ -12,6 +12,7 @@ import { JAR_ROUTES } from "./handler/jar-handlers.ts";
 import { JAR_RUN_ROUTES } from "./handler/jar-run-handlers.ts";
 import { JOB_ROUTES } from "./handler/job-handlers.ts";
 import { JOB_VERTEX_ROUTES } from "./handler/job-vertex-handlers.ts";
+import { JOB_RESULTS_ROUTES } from "./handler/job-results-handler.ts";
 import { OBJECT_ROUTES } from "./handler/object-handlers.ts";
 import { jsonResponse } from "./handler/rest-handler.ts";
 import type { ClusterServices, RestRoute } from "./handler/rest-handler.ts";
@@ -41,6 +42,7 @@ export const REST_ROUTES: readonly RestRoute[] = [
   ...CHECKPOINT_ROUTES,
   ...TASK_MANAGER_ROUTES,
   ...SLUICE_JOB_ROUTES,
+  ...JOB_RESULTS_ROUTES,
   ...OBJECT_ROUTES,
 ].toSorted((left, right) => compareUrls(left.headers.url, right.headers.url));
 

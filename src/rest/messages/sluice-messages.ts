@@ -125,6 +125,12 @@ export const SluiceJobHeaders = defineHeaders({
   response: SluiceJobInfo,
 });
 
+/** The names that a collect sink may have. */
+const SinkNameParameter = z
+  .string()
+  .regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]*$/, 'expected letters, digits, ".", "_" and "-"')
+  .optional();
+
 export const JobResultsHeaders = defineHeaders({
   name: "JobResultsHeaders",
   method: "GET",
@@ -134,7 +140,7 @@ export const JobResultsHeaders = defineHeaders({
     "ends with what is committed now. `sink` picks one sink by name.",
   scope: "data",
   path: { jobid: JobIdParameter },
-  query: { follow: BooleanParameter, sink: TextParameter },
+  query: { follow: BooleanParameter, sink: SinkNameParameter },
   responseKind: "ndjson",
   response: EmptyResponseBody,
 });

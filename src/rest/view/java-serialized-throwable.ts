@@ -9,18 +9,30 @@ export function serializedThrowable(failure: SerializedThrowable): string {
   stream.short(STREAM_MAGIC);
   stream.short(STREAM_VERSION);
   stream.byte(TC_OBJECT);
-  stream.classDescription("org.apache.flink.util.SerializedThrowable", 7284183123441947635n, SC_SERIALIZABLE, [
-    ["L", "fullStringifiedStackTrace", "Ljava/lang/String;"],
-    ["L", "originalErrorClassName", "Ljava/lang/String;"],
-    ["[", "serializedException", "[B"],
-  ]);
-  stream.classDescription("java.lang.Exception", -3387516993124229948n, SC_SERIALIZABLE, []);
-  stream.classDescription("java.lang.Throwable", -3042686055658047285n, SC_SERIALIZABLE | SC_WRITE_METHOD, [
-    ["L", "cause", "Ljava/lang/Throwable;"],
-    ["L", "detailMessage", "Ljava/lang/String;"],
-    ["[", "stackTrace", "[Ljava/lang/StackTraceElement;"],
-    ["L", "suppressedExceptions", "Ljava/util/List;"],
-  ]);
+  stream.classDescription("org.apache.flink.util.SerializedThrowable", {
+    serialVersion: 7284183123441947635n,
+    flags: SC_SERIALIZABLE,
+    fields: [
+      ["L", "fullStringifiedStackTrace", "Ljava/lang/String;"],
+      ["L", "originalErrorClassName", "Ljava/lang/String;"],
+      ["[", "serializedException", "[B"],
+    ],
+  });
+  stream.classDescription("java.lang.Exception", {
+    serialVersion: -3387516993124229948n,
+    flags: SC_SERIALIZABLE,
+    fields: [],
+  });
+  stream.classDescription("java.lang.Throwable", {
+    serialVersion: -3042686055658047285n,
+    flags: SC_SERIALIZABLE | SC_WRITE_METHOD,
+    fields: [
+      ["L", "cause", "Ljava/lang/Throwable;"],
+      ["L", "detailMessage", "Ljava/lang/String;"],
+      ["[", "stackTrace", "[Ljava/lang/StackTraceElement;"],
+      ["L", "suppressedExceptions", "Ljava/util/List;"],
+    ],
+  });
   stream.byte(TC_NULL);
   stream.newObject();
   // Field values from the root of the class hierarchy down: Throwable, Exception (none), SerializedThrowable.
@@ -52,6 +64,12 @@ const MAX_UTF_BYTES = 0xffff;
 
 type FieldDescription = readonly [typeCode: "L" | "[", name: string, signature: string];
 
+interface ClassDescription {
+  readonly serialVersion: bigint;
+  readonly flags: number;
+  readonly fields: readonly FieldDescription[];
+}
+
 class JavaObjectStream {
   readonly #bytes: number[] = [];
   /** Every class and string gets the next handle; a string seen before is a reference to its handle. */
@@ -67,7 +85,7 @@ class JavaObjectStream {
     this.byte(value);
   }
 
-  classDescription(name: string, serialVersion: bigint, flags: number, fields: readonly FieldDescription[]): void {
+  classDescription(name: string, { serialVersion, flags, fields }: ClassDescription): void {
     this.byte(TC_CLASSDESC);
     this.#utf(name);
     for (let shift = 56n; shift >= 0n; shift -= 8n) this.byte(Number((serialVersion >> shift) & 0xffn));
