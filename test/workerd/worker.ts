@@ -1,3 +1,4 @@
 export { FailingProbeObject, FencedProbeObject, ProbeObject, SlowProbeObject } from "../fixtures/rpc/probe-objects.ts";
+export { BareJob, BareTask, JobObject, TaskObject } from "../fixtures/rpc/walk-through.ts";
 
 export default { fetch: (): Response => new Response("sluice test worker") };
