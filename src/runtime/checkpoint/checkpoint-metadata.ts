@@ -116,7 +116,7 @@ export function decodeCheckpointMetadata(bytes: Uint8Array): CompletedCheckpoint
 
 function parseHead(bytes: Uint8Array): z.infer<typeof MetadataHead> {
   try {
-    return MetadataHead.parse(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
+    return MetadataHead.parse(JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes)));
   } catch (error) {
     throw unreadable("its head is no checkpoint", error);
   }

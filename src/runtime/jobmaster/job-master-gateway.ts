@@ -28,9 +28,8 @@ export const JobMasterGateway = defineGateway("JobMaster", {
     /** Attempts that have emitted all their data; when all sources have, the final checkpoint starts (CP-29). */
     notifyEndOfData: tell<(attemptIds: readonly ExecutionAttemptID[]) => undefined>(),
     /** One call per TaskExecutor and checkpoint (CP-12..CP-14). */
-    acknowledgeCheckpoint: tell<
-      (jobId: JobID, checkpointId: number, acknowledgements: readonly AcknowledgeCheckpoint[]) => undefined
-    >(),
+    acknowledgeCheckpoint:
+      tell<(jobId: JobID, checkpointId: number, acknowledgements: readonly AcknowledgeCheckpoint[]) => undefined>(),
     declineCheckpoint: tell<(jobId: JobID, decline: DeclineCheckpoint) => undefined>(),
     /** C6; the reply says which epoch accepted, and the JobMaster calls back on a fresh stub before it counts on it. */
     registerTaskManager: ask<

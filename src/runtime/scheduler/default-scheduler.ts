@@ -3,7 +3,7 @@ import { brandId } from "../../common/ids.ts";
 import type { Execution } from "../executiongraph/execution.ts";
 import { isTerminalExecutionState } from "../messages/execution-state.ts";
 import type { JobStatus } from "../messages/job-status.ts";
-import { decideCancelTasks, decideFailover, idsOf } from "./failover.ts";
+import { decideCancelTasks, decideFailover, decideRecovery, idsOf } from "./failover.ts";
 import { NOTHING } from "./scheduler-messages.ts";
 import type {
   SchedulerDecision,
@@ -28,14 +28,17 @@ export function decide(
   const { graph } = state;
   const { nowMillis } = environment;
   switch (input.kind) {
-    case "create":
+    case "create": {
+      const events: SchedulerEvent[] = [
+        newAttempts(state, input.attemptNumber, environment),
+        { kind: "job-status-changed", status: "CREATED", nowMillis },
+      ];
       return {
-        events: [
-          newAttempts(state, input.attemptNumber, environment),
-          { kind: "job-status-changed", status: "CREATED", nowMillis },
-        ],
+        events:
+          input.recovery === undefined ? events : [...events, ...decideRecovery(state, input.recovery, nowMillis)],
         effects: [],
       };
+    }
     case "start":
       if (graph.status !== "CREATED") return NOTHING;
       return decideSchedule(state, idsOf([...graph.executions()]), nowMillis);
@@ -86,6 +89,19 @@ export function decide(
           ? { events: [changed([execution], "CANCELED", nowMillis)], effects: [] }
           : NOTHING,
       );
+    case "fail":
+      if (graph.status !== "CREATED") return NOTHING;
+      return {
+        events: [
+          {
+            kind: "job-status-changed",
+            status: "FAILING",
+            nowMillis,
+            ...(input.failure === undefined ? {} : { failure: input.failure }),
+          },
+        ],
+        effects: [],
+      };
     case "global-failure":
       return decideFailover(state, { failed: [], cause: input.failure, nowMillis });
     case "restart-delay-elapsed":
@@ -113,9 +129,11 @@ export function decideNext(state: SchedulerState, environment: SchedulerEnvironm
     case "RUNNING":
       return graph.size > 0 && graph.counts.FINISHED === graph.size ? terminated("FINISHED", nowMillis) : NOTHING;
     case "FAILING":
-      return graph.allTerminal ? terminated("FAILED", nowMillis) : NOTHING;
     case "CANCELLING":
-      return graph.allTerminal ? terminated("CANCELED", nowMillis) : NOTHING;
+      // An end decided in an earlier life: the attempts of this one were never started.
+      if (graph.counts.CREATED > 0) return decideCancelTasks(state, new Set(), nowMillis);
+      if (!graph.allTerminal) return NOTHING;
+      return terminated(graph.status === "FAILING" ? "FAILED" : "CANCELED", nowMillis);
     case "RESTARTING": {
       // FO-07: both the delay and every cancel, whichever ends last.
       if (!graph.allTerminal || state.pendingRestart?.delayElapsed !== true) return NOTHING;

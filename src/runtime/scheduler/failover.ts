@@ -64,13 +64,9 @@ export function decideFailover(state: SchedulerState, failure: Failure): Schedul
 
 function decideReaction(state: SchedulerState, cause: SerializedThrowable, nowMillis: number): SchedulerDecision {
   const { graph } = state;
-  // A job that never ran has nothing to restart: it could not be built.
-  const unstarted = graph.status === "CREATED";
-  const decision = decideRestart(
-    graph.jobGraph.configuration.restartStrategy,
-    graph.restarts,
-    unstarted ? { ...cause, nonRecoverable: true } : cause,
-  );
+  // A job that does not run has nothing to restart: it could not be built.
+  const failure = graph.status === "CREATED" ? { ...cause, nonRecoverable: true } : cause;
+  const decision = decideRestart(graph.jobGraph.configuration.restartStrategy, graph.restarts, failure);
   if (decision.kind === "fail") {
     const failing = { kind: "job-status-changed", status: "FAILING", nowMillis, failure: decision.failure } as const;
     return { events: [failing], effects: [] };
@@ -84,6 +80,30 @@ function decideReaction(state: SchedulerState, cause: SerializedThrowable, nowMi
     ],
     effects: [{ kind: "schedule-restart", restartId, delayMillis: decision.delayMillis }],
   };
+}
+
+/**
+ * The job's earlier life was lost with the JobMaster's memory. That is a restart like any other, asked of the same strategy,
+ * only that it needs no delay: all attempts are new already.
+ */
+export function decideRecovery(
+  state: SchedulerState,
+  cause: SerializedThrowable,
+  nowMillis: number,
+): readonly SchedulerEvent[] {
+  const { graph } = state;
+  const recorded = { kind: "failure-recorded", failure: recordedFailure(cause, undefined, nowMillis) } as const;
+  const decision = decideRestart(graph.jobGraph.configuration.restartStrategy, graph.restarts, cause);
+  if (decision.kind === "restart") {
+    return [
+      { ...recorded, concurrent: false },
+      { kind: "restart-decided", charged: decision.charged },
+    ];
+  }
+  return [
+    { ...recorded, concurrent: false },
+    { kind: "job-status-changed", status: "FAILING", nowMillis, failure: decision.failure },
+  ];
 }
 
 /** Ends every attempt but those in `except`: at once where nothing was deployed, by a call where a task may run. */

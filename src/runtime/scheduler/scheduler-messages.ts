@@ -7,11 +7,17 @@ import type { TaskMetrics } from "../messages/task-metrics.ts";
 
 /** What happens to a job's scheduler. */
 export type SchedulerInput =
-  /** Creates the first attempts of this life; the job is CREATED. */
-  | { readonly kind: "create"; readonly attemptNumber: number }
+  /**
+   * Creates the first attempts of this life; the job is CREATED.
+   *
+   * @param recovery why this is not the first life: it counts as a restart.
+   */
+  | { readonly kind: "create"; readonly attemptNumber: number; readonly recovery?: SerializedThrowable }
   /** The job begins to run. */
   | { readonly kind: "start" }
   | { readonly kind: "cancel" }
+  /** An earlier life had decided that the job fails; only for a job that is CREATED. */
+  | { readonly kind: "fail"; readonly failure: SerializedThrowable | undefined }
   /** The slots of one request, all at once: slot i for subtask i of every vertex (SCH-04). */
   | { readonly kind: "slots-fulfilled"; readonly slotRequestId: number; readonly slots: readonly AssignedSlot[] }
   | { readonly kind: "slot-request-failed"; readonly slotRequestId: number; readonly failure: SerializedThrowable }

@@ -1,0 +1,158 @@
+import type { ScheduledCallback } from "../../common/clock.ts";
+import { milliseconds } from "../../common/duration.ts";
+import type { ExecutionAttemptID, ResourceID } from "../../common/ids.ts";
+import { CheckpointCoordinator } from "../checkpoint/checkpoint-coordinator.ts";
+import { CheckpointCoordinatorState } from "../checkpoint/checkpoint-coordinator-state.ts";
+import type { CheckpointEffect, CheckpointEvent, CheckpointInput } from "../checkpoint/checkpoint-messages.ts";
+import type { CheckpointStatsTracker } from "../checkpoint/checkpoint-stats-tracker.ts";
+import type { CheckpointStorage } from "../checkpoint/checkpoint-storage.ts";
+import type { StoredCheckpoint } from "../checkpoint/completed-checkpoint.ts";
+import type { ExecutionGraph } from "../executiongraph/execution-graph.ts";
+import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
+import type { JobMasterServices } from "./job-master-services.ts";
+import type { JobMasterStorage } from "./job-master-storage.ts";
+import type { TaskManagerTracker } from "./task-manager-tracker.ts";
+
+export interface CheckpointingParts {
+  readonly services: JobMasterServices;
+  readonly storage: JobMasterStorage;
+  readonly taskManagers: TaskManagerTracker;
+  readonly checkpointStorage: CheckpointStorage;
+  readonly graph: ExecutionGraph;
+  readonly stats: CheckpointStatsTracker;
+}
+
+export interface CheckpointingListener {
+  onCheckpointCompleted(): void;
+  onFailJob(failure: SerializedThrowable): void;
+}
+
+/** Carries out what the checkpoint coordinator decides: timers, calls to TaskExecutors, objects, rows. */
+export class Checkpointing {
+  readonly #parts: CheckpointingParts;
+  readonly #listener: CheckpointingListener;
+  readonly #coordinator: CheckpointCoordinator;
+  #wake: { readonly atMillis: number; readonly timer: ScheduledCallback } | undefined;
+
+  /** @param completed the retained checkpoints, oldest first. */
+  constructor(parts: CheckpointingParts, listener: CheckpointingListener, completed: readonly StoredCheckpoint[]) {
+    this.#parts = parts;
+    this.#listener = listener;
+    const { graph, services, storage } = parts;
+    const { checkpointing } = graph.jobGraph.configuration;
+    const state = new CheckpointCoordinatorState(checkpointing, {
+      completed,
+      reservedUpTo: storage.reservedCheckpointIds,
+    });
+    this.#coordinator = new CheckpointCoordinator(
+      state,
+      { graph, clock: services.clock, random: services.random },
+      (event) => this.#onEvent(event),
+    );
+  }
+
+  get latestCompleted(): StoredCheckpoint | undefined {
+    return this.#coordinator.state.latestCompleted;
+  }
+
+  get active(): boolean {
+    return this.#coordinator.state.active;
+  }
+
+  get endOfData(): boolean {
+    return this.#coordinator.state.endOfData;
+  }
+
+  handle(input: CheckpointInput): void {
+    const effects = this.#coordinator.handle(input);
+    this.#armWake();
+    for (const effect of effects) this.#perform(effect);
+  }
+
+  /** Stored with the turn that decided it. */
+  #onEvent(event: CheckpointEvent): void {
+    const { storage, stats } = this.#parts;
+    stats.apply(event);
+    if (event.kind === "ids-reserved") storage.reserveCheckpointIds(event.upTo);
+    if (event.kind === "completed") {
+      const { checkpointId, pointer, etag } = event.checkpoint;
+      storage.addCheckpoint({ checkpointId, pointer, etag }, event.dropped);
+      storage.putCheckpointCounts(stats.counts);
+    }
+  }
+
+  #perform(effect: CheckpointEffect): void {
+    const { services, checkpointStorage, taskManagers } = this.#parts;
+    switch (effect.kind) {
+      case "trigger-tasks":
+        return this.#triggerTasks(effect);
+      case "write-metadata": {
+        const { checkpointId } = effect.checkpoint;
+        return services.whenSettled(
+          checkpointStorage.writeMetadata(effect.checkpoint),
+          (pointer) => this.handle({ kind: "metadata-written", ...pointer }),
+          (error) => this.handle({ kind: "metadata-failed", checkpointId, detail: error.message }),
+        );
+      }
+      case "notify-complete":
+        for (const { gateway } of taskManagers.all) {
+          gateway.confirmCheckpoint(effect.checkpointId, effect.timestampMillis, services.jobMasterId);
+        }
+        return this.#listener.onCheckpointCompleted();
+      case "notify-aborted":
+        for (const { gateway } of taskManagers.all) {
+          gateway.abortCheckpoint(effect.checkpointId, effect.latestCompletedId, services.jobMasterId);
+        }
+        return;
+      case "discard":
+        // What stays behind goes with the job's whole prefix at its end.
+        return services.whenSettled(
+          checkpointStorage.discard(effect.stateKeys, effect.pointers),
+          () => undefined,
+          (error) => services.log.warn("checkpoint objects could not be deleted", { reason: error.message }),
+        );
+      case "fail-job":
+        return this.#listener.onFailJob(effect.failure);
+    }
+  }
+
+  #triggerTasks(effect: CheckpointEffect & { readonly kind: "trigger-tasks" }): void {
+    const { services, taskManagers, graph } = this.#parts;
+    const { checkpointId, timestampMillis } = effect;
+    const byLocation = new Map<ResourceID, ExecutionAttemptID[]>();
+    for (const attemptId of effect.attemptIds) {
+      const location = graph.execution(attemptId)?.slot?.location;
+      if (location === undefined) continue;
+      const attemptIds = byLocation.get(location) ?? [];
+      attemptIds.push(attemptId);
+      byLocation.set(location, attemptIds);
+    }
+    for (const [location, attemptIds] of byLocation) {
+      const gateway = taskManagers.get(location)?.gateway;
+      const checkpoint = { checkpointId, timestampMillis, options: { kind: "checkpoint" } } as const;
+      const failed = (detail: string): void => this.handle({ kind: "trigger-failed", checkpointId, detail });
+      if (gateway === undefined) return failed(`TaskExecutor ${location} is not registered any more`);
+      services.whenSettled(
+        gateway.triggerCheckpoint(attemptIds, checkpoint, services.jobMasterId),
+        () => undefined,
+        (error) => failed(`TaskExecutor ${location}: ${error.message}`),
+      );
+    }
+  }
+
+  #armWake(): void {
+    const atMillis = this.#coordinator.state.nextWakeMillis;
+    if (atMillis === this.#wake?.atMillis) return;
+    this.#wake?.timer.cancel();
+    this.#wake = undefined;
+    if (atMillis === undefined) return;
+    const { executor, clock } = this.#parts.services;
+    const delay = milliseconds(Math.max(0, atMillis - clock.now()));
+    const timer = executor.schedule(() => {
+      this.#wake = undefined;
+      this.handle({ kind: "tick" });
+      return undefined;
+    }, delay);
+    this.#wake = { atMillis, timer };
+  }
+}

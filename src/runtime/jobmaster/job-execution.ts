@@ -1,0 +1,262 @@
+import type { ScheduledCallback } from "../../common/clock.ts";
+import { milliseconds, minutes } from "../../common/duration.ts";
+import { SluiceException } from "../../common/exceptions.ts";
+import type { ExecutionAttemptID } from "../../common/ids.ts";
+import { allSourcesAtEnd } from "../checkpoint/checkpoint-plan.ts";
+import { CheckpointStatsTracker } from "../checkpoint/checkpoint-stats-tracker.ts";
+import type { CheckpointStorage } from "../checkpoint/checkpoint-storage.ts";
+import type { StoredCheckpoint } from "../checkpoint/completed-checkpoint.ts";
+import { assignState } from "../checkpoint/state-assignment.ts";
+import { ExecutionGraph } from "../executiongraph/execution-graph.ts";
+import { snapshotExecutionGraph } from "../executiongraph/execution-graph-snapshot.ts";
+import type { AssignedSlot, Execution } from "../executiongraph/execution.ts";
+import { CHECKPOINT_DEFAULTS } from "../jobgraph/job-configuration.ts";
+import type { CheckpointStatsSnapshot } from "../messages/checkpoint-stats.ts";
+import type { ExecutionGraphInfo } from "../messages/execution-graph-info.ts";
+import { serializeThrowable, type SerializedThrowable } from "../messages/serialized-throwable.ts";
+import type { TaskRestore } from "../messages/task-deployment-descriptor.ts";
+import { DefaultScheduler } from "../scheduler/default-scheduler.ts";
+import type { SchedulerEffect, SchedulerEvent, SchedulerInput } from "../scheduler/scheduler-messages.ts";
+import { SchedulerState } from "../scheduler/scheduler-state.ts";
+import { createTaskDeployments } from "../scheduler/task-deployment.ts";
+import { Checkpointing } from "./checkpointing.ts";
+import type { JobMasterServices } from "./job-master-services.ts";
+import type { JobMasterStorage, StoredJob } from "./job-master-storage.ts";
+import type { SlotPool } from "./slot-pool.ts";
+import type { TaskManagerTracker } from "./task-manager-tracker.ts";
+import { TaskOperations } from "./task-operations.ts";
+
+/** How long a job waits for all its slots before it fails over (SCH-13). */
+export const SLOT_REQUEST_TIMEOUT = minutes(5);
+
+export interface JobExecutionParts {
+  readonly services: JobMasterServices;
+  readonly storage: JobMasterStorage;
+  readonly pool: SlotPool;
+  readonly taskManagers: TaskManagerTracker;
+  readonly checkpointStorage: CheckpointStorage;
+  /** The job has ended; called once, within the turn that ended it. */
+  readonly onTerminated: () => void;
+}
+
+/**
+ * One life of a job in its JobMaster: feeds the scheduler and the checkpoint coordinator, and carries out what they decide. Every
+ * method is part of a turn.
+ */
+export class JobExecution {
+  readonly graph: ExecutionGraph;
+  readonly #parts: JobExecutionParts;
+  readonly #scheduler: DefaultScheduler;
+  readonly #tasks: TaskOperations;
+  readonly #stats: CheckpointStatsTracker;
+  #checkpointing: Checkpointing | undefined;
+  #restoreOf: (execution: Execution) => TaskRestore | undefined = () => undefined;
+  #slotTimeout: ScheduledCallback | undefined;
+  /** Attempts that finished, and whether a source may have come to its end, since the coordinator was last told. */
+  #finished: ExecutionAttemptID[] = [];
+  #dataMayHaveEnded = false;
+
+  constructor(parts: JobExecutionParts, job: StoredJob) {
+    this.#parts = parts;
+    const { services, storage, taskManagers } = parts;
+    const { checkpointing } = job.jobGraph.configuration;
+    this.graph = new ExecutionGraph(job.jobGraph, job.submittedMillis, {
+      restarts: storage.restarts,
+      exceptions: storage.exceptions,
+    });
+    this.#stats = new CheckpointStatsTracker(
+      checkpointing ?? { intervalMillis: Number.MAX_SAFE_INTEGER, ...CHECKPOINT_DEFAULTS },
+      storage.checkpointCounts,
+    );
+    this.#scheduler = new DefaultScheduler(new SchedulerState(this.graph), services, (event) => this.#onEvent(event));
+    this.#tasks = new TaskOperations(services, taskManagers, {
+      onDeployed: (attemptId) => this.handle({ kind: "deployment-acknowledged", attemptId }),
+      onDeploymentFailed: (attemptId, failure) => this.handle({ kind: "attempt-failed", attemptId, failure }),
+      onCancelFailed: (execution, reachable) => this.#onCancelFailed(execution, reachable),
+    });
+  }
+
+  /** `undefined` for a job that did not ask for checkpoints, though its end takes one. */
+  get checkpointStats(): CheckpointStatsSnapshot | undefined {
+    return this.graph.jobGraph.configuration.checkpointing === undefined ? undefined : this.#stats.snapshot();
+  }
+
+  snapshot(): ExecutionGraphInfo {
+    return snapshotExecutionGraph(this.graph, this.checkpointStats);
+  }
+
+  /** Creates the attempts of this life, and ends the job at once if that had been decided before. */
+  create(recovery: SerializedThrowable | undefined): void {
+    const { storage } = this.#parts;
+    const { ending } = storage;
+    const lost = ending === undefined ? recovery : undefined;
+    const attemptNumber = storage.attemptNumber + 1;
+    this.handle({ kind: "create", attemptNumber, ...(lost === undefined ? {} : { recovery: lost }) });
+    if (ending?.kind === "cancel") this.handle({ kind: "cancel" });
+    if (ending?.kind === "fail") this.handle({ kind: "fail", failure: ending.failure });
+  }
+
+  /** Begins to run, from the latest of the `completed` checkpoints if there is one. */
+  start(completed: readonly StoredCheckpoint[]): void {
+    if (this.graph.status !== "CREATED") return;
+    const { services, storage, taskManagers, checkpointStorage } = this.#parts;
+    this.#checkpointing = new Checkpointing(
+      { services, storage, taskManagers, checkpointStorage, graph: this.graph, stats: this.#stats },
+      {
+        onCheckpointCompleted: () => this.handle({ kind: "progress-made" }),
+        onFailJob: (failure) => this.handle({ kind: "global-failure", failure }),
+      },
+      completed,
+    );
+    this.#restoreState();
+    this.handle({ kind: "start" });
+  }
+
+  handle(input: SchedulerInput): void {
+    const effects = this.#scheduler.handle(input);
+    this.#informCoordinator();
+    for (const effect of effects) this.#perform(effect);
+  }
+
+  /** `undefined` until the job has begun to run. */
+  get checkpointing(): Checkpointing | undefined {
+    return this.#checkpointing;
+  }
+
+  /** Slots came: runs what waited for them. */
+  onSlotsOffered(): void {
+    const { slotRequestId } = this.#scheduler.state;
+    if (this.graph.size === 0 || this.graph.counts.SCHEDULED !== this.graph.size) return;
+    const allocated = this.#parts.pool.allocate();
+    if (allocated === undefined) return;
+    this.#slotTimeout?.cancel();
+    for (const slot of allocated.excess) {
+      this.freeSlot(slot, new SluiceException("JOB_MASTER", "the job needs this slot no longer"));
+    }
+    this.handle({ kind: "slots-fulfilled", slotRequestId, slots: allocated.slots });
+  }
+
+  /** The newest slot request cannot be fulfilled (SCH-13, SCH-16). */
+  onSlotRequestFailed(reason: string): void {
+    const failure = serializeThrowable(new SluiceException("NO_RESOURCE_AVAILABLE", reason));
+    this.handle({ kind: "slot-request-failed", slotRequestId: this.#scheduler.state.slotRequestId, failure });
+  }
+
+  /** Gives a slot back to its TaskExecutor. */
+  freeSlot({ location, allocationId }: AssignedSlot, cause: SluiceException): void {
+    const { pool, taskManagers, services } = this.#parts;
+    if (!pool.remove(location, allocationId)) return;
+    const freed = taskManagers.get(location)?.gateway.freeSlot(allocationId, serializeThrowable(cause));
+    // The next heartbeat tells the TaskExecutor what is held, so a lost call is made good (HB-03).
+    if (freed !== undefined)
+      services.whenSettled(
+        freed,
+        () => undefined,
+        () => undefined,
+      );
+  }
+
+  #restoreState(): void {
+    const checkpoint = this.#checkpointing?.latestCompleted;
+    if (checkpoint === undefined) return;
+    try {
+      this.#restoreOf = assignState(checkpoint, this.graph.jobGraph);
+    } catch (cause) {
+      // FO-11; the same checkpoint will not fit the next time either.
+      return this.handle({ kind: "global-failure", failure: serializeThrowable(cause, { nonRecoverable: true }) });
+    }
+    this.#checkpointing?.handle({ kind: "restore" });
+  }
+
+  #perform(effect: SchedulerEffect): void {
+    const { services, pool } = this.#parts;
+    switch (effect.kind) {
+      case "request-slots":
+        this.#slotTimeout?.cancel();
+        this.#slotTimeout = services.executor.schedule(() => {
+          this.onSlotRequestFailed(
+            `the job needs ${pool.required} slots and got ${pool.size} within ${SLOT_REQUEST_TIMEOUT / 1_000} s`,
+          );
+          return undefined;
+        }, SLOT_REQUEST_TIMEOUT);
+        return this.onSlotsOffered();
+      case "deploy-tasks":
+        return this.#tasks.deploy(createTaskDeployments(this.graph, this.#restoreOf));
+      case "cancel-tasks":
+        return this.#tasks.cancel(
+          effect.attemptIds
+            .map((attemptId) => this.graph.execution(attemptId))
+            .filter((execution) => execution !== undefined),
+        );
+      case "schedule-restart": {
+        const { restartId, delayMillis } = effect;
+        services.executor.schedule(() => {
+          this.handle({ kind: "restart-delay-elapsed", restartId });
+          return undefined;
+        }, milliseconds(delayMillis));
+        return;
+      }
+      case "restore-state":
+        return this.#restoreState();
+      case "job-terminated":
+        this.#slotTimeout?.cancel();
+        return this.#parts.onTerminated();
+    }
+  }
+
+  /** Stored with the turn that decided it. */
+  #onEvent(event: SchedulerEvent): void {
+    const { storage } = this.#parts;
+    switch (event.kind) {
+      case "executions-reset":
+        return storage.putAttemptNumber(event.attemptNumber);
+      case "restart-decided":
+      case "progress-made":
+        return storage.putRestarts(this.graph.restarts);
+      case "failure-recorded": {
+        const newest = this.graph.exceptionHistory.at(-1);
+        if (newest !== undefined) storage.putException(newest, event.concurrent);
+        return;
+      }
+      case "job-status-changed":
+        if (event.status === "CANCELLING") storage.putEnding({ kind: "cancel" });
+        if (event.status === "FAILING") {
+          storage.putEnding({ kind: "fail", ...(event.failure === undefined ? {} : { failure: event.failure }) });
+        }
+        return;
+      case "executions-changed":
+        if (event.state !== "FINISHED") return;
+        this.#finished.push(...event.attemptIds);
+        this.#dataMayHaveEnded = true;
+        return;
+      case "end-of-data":
+        this.#dataMayHaveEnded = true;
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** Checkpoints are taken while the job and all its tasks run (CP-02, CP-03). */
+  #informCoordinator(): void {
+    const checkpointing = this.#checkpointing;
+    if (checkpointing === undefined) return;
+    const { status, counts, size } = this.graph;
+    const runs = status === "RUNNING" && counts.RUNNING > 0 && counts.RUNNING + counts.FINISHED === size;
+    const wasActive = checkpointing.active;
+    const finished = this.#finished;
+    this.#finished = [];
+    if (runs !== wasActive) checkpointing.handle({ kind: runs ? "activate" : "deactivate" });
+    else if (runs && finished.length > 0) checkpointing.handle({ kind: "tasks-ended", attemptIds: finished });
+    if (!runs || checkpointing.endOfData || !(this.#dataMayHaveEnded || !wasActive)) return;
+    this.#dataMayHaveEnded = false;
+    if (allSourcesAtEnd(this.graph)) checkpointing.handle({ kind: "end-of-data" });
+  }
+
+  #onCancelFailed(execution: Execution, reachable: boolean): void {
+    this.handle({ kind: "cancel-failed", attemptId: execution.attemptId });
+    const { slot } = execution;
+    if (reachable || slot === undefined) return;
+    this.freeSlot(slot, new SluiceException("CANCEL_TASK", "a task here could not be cancelled"));
+  }
+}

@@ -1,0 +1,176 @@
+import { z } from "zod";
+import type { ValueType } from "../../common/value-type.ts";
+import type { EndpointStorage } from "../../rpc/ports/storage.ts";
+import type { CheckpointCounts } from "../checkpoint/checkpoint-stats-tracker.ts";
+import type { CheckpointPointer } from "../checkpoint/checkpoint-storage.ts";
+import { EXCEPTION_HISTORY_SIZE } from "../executiongraph/exception-history.ts";
+import { NO_RESTARTS, type RestartCounts } from "../executiongraph/execution-graph.ts";
+import type { JobGraph } from "../jobgraph/job-graph.ts";
+import type {
+  ExceptionHistoryEntry,
+  ExecutionGraphInfo,
+  ExecutionJobVertexInfo,
+} from "../messages/execution-graph-info.ts";
+import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
+
+/** The job this JobMaster is for. */
+export interface StoredJob {
+  readonly jobGraph: JobGraph;
+  readonly dispatcherAddress: string;
+  readonly submittedMillis: number;
+}
+
+/** An end that was decided and may not be reached yet: no recovery starts the job again. */
+export type StoredEnding =
+  | { readonly kind: "cancel" }
+  | { readonly kind: "fail"; readonly failure?: SerializedThrowable };
+
+/** Who has acknowledged the end of the job. */
+export interface HandoverState {
+  readonly dispatcher: boolean;
+  readonly resourceManager: boolean;
+}
+
+const RestartCountsType = z.object({ total: z.int(), charged: z.int(), freeSinceProgress: z.int() });
+const CheckpointPointerType = z.object({ checkpointId: z.int(), pointer: z.string(), etag: z.string() });
+const CheckpointCountsType = z.object({
+  restored: z.int(),
+  total: z.int(),
+  inProgress: z.int(),
+  completed: z.int(),
+  failed: z.int(),
+});
+const HandoverStateType = z.object({ dispatcher: z.boolean(), resourceManager: z.boolean() });
+
+/** Messages of the runtime that this JobMaster itself has stored; the schema version of the database says their form. */
+function stored<T>(): ValueType<T> {
+  return { parse: (value) => value as T };
+}
+
+const ID_DIGITS = 12;
+
+/**
+ * What a JobMaster keeps durably. Every method belongs to the turn that decides what it stores. Nothing about single
+ * attempts is kept: without its memory a JobMaster starts all of them anew.
+ */
+export class JobMasterStorage {
+  readonly #storage: EndpointStorage;
+
+  constructor(storage: EndpointStorage) {
+    this.#storage = storage;
+  }
+
+  get job(): StoredJob | undefined {
+    return this.#storage.get("job", stored<StoredJob>());
+  }
+
+  putJob(job: StoredJob): void {
+    this.#storage.put("job", job);
+  }
+
+  /** Whether the job was here and is over: it must not start again by a late repeat. */
+  get released(): boolean {
+    return this.#storage.get("released", z.boolean()) ?? false;
+  }
+
+  /** Drops everything but the fact that the job is over. */
+  release(): void {
+    this.#storage.deleteAll();
+    this.#storage.put("released", true);
+  }
+
+  /** Highest attempt number ever given; -1 before the first. */
+  get attemptNumber(): number {
+    return this.#storage.get("attempt-number", z.int()) ?? -1;
+  }
+
+  putAttemptNumber(attemptNumber: number): void {
+    this.#storage.put("attempt-number", attemptNumber);
+  }
+
+  get restarts(): RestartCounts {
+    return this.#storage.get("restarts", RestartCountsType) ?? NO_RESTARTS;
+  }
+
+  putRestarts(restarts: RestartCounts): void {
+    this.#storage.put("restarts", restarts);
+  }
+
+  /** Oldest first. */
+  get exceptions(): readonly ExceptionHistoryEntry[] {
+    return this.#storage.list("exception/", stored<ExceptionHistoryEntry>()).map(([, entry]) => entry);
+  }
+
+  /** Appends an entry, or replaces the newest one, to which a concurrent failure was added. */
+  putException(entry: ExceptionHistoryEntry, concurrent: boolean): void {
+    const last = this.#storage.get("exception-number", z.int()) ?? 0;
+    const number = concurrent ? Math.max(last, 1) : last + 1;
+    this.#storage.put("exception-number", number);
+    this.#storage.put(`exception/${padded(number)}`, entry);
+    this.#storage.delete(`exception/${padded(number - EXCEPTION_HISTORY_SIZE)}`);
+  }
+
+  /** Retained checkpoints, oldest first. */
+  get checkpoints(): readonly CheckpointPointer[] {
+    return this.#storage.list("checkpoint/", CheckpointPointerType).map(([, pointer]) => pointer);
+  }
+
+  addCheckpoint(pointer: CheckpointPointer, dropped: readonly number[]): void {
+    this.#storage.put(`checkpoint/${padded(pointer.checkpointId)}`, pointer);
+    for (const id of dropped) this.#storage.delete(`checkpoint/${padded(id)}`);
+  }
+
+  /** Highest checkpoint id that may have been used. */
+  get reservedCheckpointIds(): number {
+    return this.#storage.get("checkpoint-ids", z.int()) ?? 0;
+  }
+
+  reserveCheckpointIds(upTo: number): void {
+    this.#storage.put("checkpoint-ids", upTo);
+  }
+
+  get checkpointCounts(): CheckpointCounts | undefined {
+    return this.#storage.get("checkpoint-counts", CheckpointCountsType);
+  }
+
+  putCheckpointCounts(counts: CheckpointCounts): void {
+    this.#storage.put("checkpoint-counts", counts);
+  }
+
+  get ending(): StoredEnding | undefined {
+    return this.#storage.get("ending", stored<StoredEnding>());
+  }
+
+  putEnding(ending: StoredEnding): void {
+    this.#storage.put("ending", ending);
+  }
+
+  /** The picture of the ended job; a row per vertex keeps every row small. */
+  get terminalInfo(): ExecutionGraphInfo | undefined {
+    const info = this.#storage.get("terminal", stored<ExecutionGraphInfo>());
+    if (info === undefined) return undefined;
+    const vertices = this.#storage
+      .list("terminal-vertex/", stored<ExecutionJobVertexInfo>())
+      .map(([, vertex]) => vertex);
+    return { ...info, vertices, exceptionHistory: this.exceptions };
+  }
+
+  putTerminalInfo(info: ExecutionGraphInfo): void {
+    this.#storage.put("terminal", { ...info, vertices: [], exceptionHistory: [] });
+    for (const [index, vertex] of info.vertices.entries())
+      this.#storage.put(`terminal-vertex/${padded(index)}`, vertex);
+  }
+
+  get handover(): HandoverState {
+    return this.#storage.get("handover", HandoverStateType) ?? { dispatcher: false, resourceManager: false };
+  }
+
+  putHandover(state: HandoverState): void {
+    this.#storage.put("handover", state);
+  }
+}
+
+/** Numbers in keys sort as numbers. */
+function padded(number: number): string {
+  return String(number).padStart(ID_DIGITS, "0");
+}

@@ -1,0 +1,281 @@
+import { ACKNOWLEDGE, type Acknowledge } from "../../common/acknowledge.ts";
+import { seconds } from "../../common/duration.ts";
+import { SluiceException } from "../../common/exceptions.ts";
+import type { AllocationID, ExecutionAttemptID, JobID, ResourceID } from "../../common/ids.ts";
+import type { ActivationReason, EndpointContext } from "../../rpc/endpoint-context.ts";
+import { FencedRpcEndpoint } from "../../rpc/fenced-rpc-endpoint.ts";
+import type { HandlerOf } from "../../rpc/gateway-descriptor.ts";
+import type { Later } from "../../rpc/later.ts";
+import type { ObjectStore } from "../blob/object-store.ts";
+import { DispatcherGateway } from "../dispatcher/dispatcher-gateway.ts";
+import { jobDetailsOf } from "../executiongraph/execution-graph-snapshot.ts";
+import type { JobGraph } from "../jobgraph/job-graph.ts";
+import type { AcknowledgeCheckpoint, DeclineCheckpoint } from "../messages/checkpoint-messages.ts";
+import type { CheckpointStatsSnapshot } from "../messages/checkpoint-stats.ts";
+import type { ExecutionGraphInfo, JobDetails } from "../messages/execution-graph-info.ts";
+import type { TaskExecutorToJobMasterPayload } from "../messages/heartbeat-payloads.ts";
+import type { JobStatus } from "../messages/job-status.ts";
+import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
+import type { RegistrationResponse, SlotOffer, TaskExecutorRegistration } from "../messages/slots.ts";
+import type { TaskExecutionState } from "../messages/task-execution-state.ts";
+import { clusterOf, resourceManagerAddress } from "../object-name.ts";
+import { ResourceManagerGateway } from "../resourcemanager/resource-manager-gateway.ts";
+import { TaskExecutorGateway } from "../taskexecutor/task-executor-gateway.ts";
+import type { JobMasterGateway } from "./job-master-gateway.ts";
+import type { JobMasterId } from "./job-master-id.ts";
+import type { JobMasterServices } from "./job-master-services.ts";
+import { JobMasterStorage, type StoredJob } from "./job-master-storage.ts";
+import { RunningJob } from "./running-job.ts";
+import { TerminalHandover } from "./terminal-handover.ts";
+
+/** Wakes the JobMaster of a job that has not ended, should nothing else do it after its memory was lost. */
+const BACK_STOP = "back-stop";
+const BACK_STOP_INTERVAL = seconds(10);
+
+type Registration = RegistrationResponse<{ readonly jobMasterId: JobMasterId }>;
+
+/** The job as this activation has it. */
+type JobState =
+  | { readonly kind: "none" }
+  | { readonly kind: "running"; readonly job: RunningJob }
+  | { readonly kind: "terminal"; readonly info: ExecutionGraphInfo; readonly handover: TerminalHandover }
+  | { readonly kind: "released" };
+
+/**
+ * Master of one job (Flink `JobMaster`). Only dispatches: `RunningJob` has the job while it runs, `TerminalHandover`
+ * when it has ended. Any throw out of a turn rebuilds the endpoint from its storage; refusals are therefore answers.
+ */
+export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements HandlerOf<typeof JobMasterGateway> {
+  readonly #objects: ObjectStore;
+  #state: JobState = { kind: "none" };
+
+  constructor(context: EndpointContext, services: { readonly objects: ObjectStore }) {
+    super(context, { onThrow: "reload" });
+    this.#objects = services.objects;
+  }
+
+  protected override onStart(reason: ActivationReason): void {
+    const storage = new JobMasterStorage(this.storage);
+    if (storage.released) {
+      this.#state = { kind: "released" };
+      return;
+    }
+    const { job, terminalInfo } = storage;
+    if (job === undefined) return;
+    if (terminalInfo !== undefined) return this.#handOver(terminalInfo, storage, job);
+    // Peers rely on memory that is gone: they must tell this life from the one before.
+    this.grantEpoch();
+    this.#run(job, reason);
+  }
+
+  protected override onTimer(name: string): undefined {
+    if (name === BACK_STOP && this.#state.kind !== "released") this.timers.setAfter(BACK_STOP, BACK_STOP_INTERVAL);
+    return undefined;
+  }
+
+  startJob(jobGraph: JobGraph, dispatcherAddress: string): Acknowledge | Later<Acknowledge> {
+    const { jobId } = jobGraph;
+    const storage = new JobMasterStorage(this.storage);
+    if (this.#state.kind === "released") return this.#refuse("JOB_NOT_FOUND", `job ${jobId} is over`);
+    if (this.#state.kind !== "none") {
+      const present = storage.job?.jobGraph.jobId;
+      return present === jobId
+        ? ACKNOWLEDGE
+        : this.#refuse("CONFLICT", `this JobMaster is for ${present}, not ${jobId}`);
+    }
+    const job = { jobGraph, dispatcherAddress, submittedMillis: this.clock.now() };
+    storage.putJob(job);
+    this.#run(job, "created");
+    return ACKNOWLEDGE;
+  }
+
+  cancel(): Acknowledge | Later<Acknowledge> {
+    const state = this.#state;
+    if (state.kind === "running") {
+      state.job.cancel();
+      return ACKNOWLEDGE;
+    }
+    if (state.kind !== "terminal") return this.#refuseWithoutJob();
+    const { status, name } = state.info;
+    if (status === "CANCELED") return ACKNOWLEDGE;
+    return this.#refuse("TERMINATED_WITHOUT_CANCELLATION", `job ${name} has ended already: ${status}`);
+  }
+
+  releaseJob(jobId: JobID): Acknowledge | Later<Acknowledge> {
+    const state = this.#state;
+    if (state.kind === "released" || state.kind === "none") return ACKNOWLEDGE;
+    const storage = new JobMasterStorage(this.storage);
+    if (state.kind === "running" || storage.job?.jobGraph.jobId !== jobId) {
+      return this.#refuse("ILLEGAL_STATE", `job ${jobId} cannot be released: it has not ended here`);
+    }
+    if (!storage.handover.resourceManager) {
+      const message = `job ${jobId} cannot be released yet: the ResourceManager has not acknowledged its end`;
+      return this.#refuse("UNAVAILABLE", message, true);
+    }
+    state.handover.stop();
+    storage.release();
+    this.#state = { kind: "released" };
+    return ACKNOWLEDGE;
+  }
+
+  updateTaskExecutionState(states: readonly TaskExecutionState[]): readonly boolean[] {
+    const job = this.#running;
+    return states.map((update) => job?.updateTask(update) ?? false);
+  }
+
+  notifyEndOfData(attemptIds: readonly ExecutionAttemptID[]): undefined {
+    this.#running?.endOfData(attemptIds);
+  }
+
+  acknowledgeCheckpoint(
+    jobId: JobID,
+    checkpointId: number,
+    acknowledgements: readonly AcknowledgeCheckpoint[],
+  ): undefined {
+    this.#runningOf(jobId)?.checkpoint({ kind: "acknowledged", checkpointId, acknowledgements });
+  }
+
+  declineCheckpoint(jobId: JobID, decline: DeclineCheckpoint): undefined {
+    this.#runningOf(jobId)?.checkpoint({ kind: "declined", decline });
+  }
+
+  registerTaskManager(jobId: JobID, registration: TaskExecutorRegistration): Registration | Later<Registration> {
+    const job = this.#runningOf(jobId);
+    // C6
+    if (job === undefined) return { kind: "rejection", reason: `this JobMaster does not run job ${jobId}` };
+    const success = { kind: "success", jobMasterId: this.getFencingToken() } as const;
+    if (job.isRegistered(registration)) return success;
+    // The caller may be an instance that was superseded: a fresh connection reaches the present one.
+    return this.ask(
+      this.connect(TaskExecutorGateway, registration.address),
+      (gateway): Registration => {
+        if (this.#running !== job) return { kind: "rejection", reason: `job ${jobId} has ended` };
+        job.registerTaskManager({ registration, gateway });
+        return success;
+      },
+      (error) => ({ kind: "failure", reason: `${registration.address} cannot be called back: ${error.message}` }),
+    );
+  }
+
+  offerSlots(resourceId: ResourceID, offers: readonly SlotOffer[]): readonly SlotOffer[] | Later<readonly SlotOffer[]> {
+    const accepted = this.#running?.offerSlots(resourceId, offers);
+    // C7
+    return accepted ?? this.#refuse("TASK_MANAGER", `TaskExecutor ${resourceId} is not registered here`);
+  }
+
+  failSlot(resourceId: ResourceID, allocationId: AllocationID, cause: SerializedThrowable): undefined {
+    this.#running?.failSlot(resourceId, allocationId, cause);
+  }
+
+  disconnectTaskManager(resourceId: ResourceID, cause: SerializedThrowable): Acknowledge {
+    this.#running?.disconnectTaskManager(resourceId, cause);
+    return ACKNOWLEDGE;
+  }
+
+  heartbeatFromTaskManager(resourceId: ResourceID, payload: TaskExecutorToJobMasterPayload): undefined {
+    this.#running?.heartbeatFromTaskManager(resourceId, payload);
+  }
+
+  heartbeatFromResourceManager(address: string): undefined {
+    this.#running?.heartbeatFromResourceManager(address);
+  }
+
+  notifyNotEnoughResourcesAvailable(acquiredSlots: number, reason: string): undefined {
+    this.#running?.notEnoughResources(acquiredSlots, reason);
+  }
+
+  requestJobDetails(): JobDetails | Later<JobDetails> {
+    const info = this.#info;
+    return info === undefined ? this.#refuseWithoutJob() : jobDetailsOf(info);
+  }
+
+  requestJobStatus(): JobStatus | Later<JobStatus> {
+    const state = this.#state;
+    if (state.kind === "running") return state.job.status;
+    return state.kind === "terminal" ? state.info.status : this.#refuseWithoutJob();
+  }
+
+  requestJob(): ExecutionGraphInfo | Later<ExecutionGraphInfo> {
+    return this.#info ?? this.#refuseWithoutJob();
+  }
+
+  requestCheckpointStats(): CheckpointStatsSnapshot | undefined | Later<CheckpointStatsSnapshot | undefined> {
+    const state = this.#state;
+    if (state.kind === "running") return state.job.checkpointStats;
+    return state.kind === "terminal" ? state.info.checkpoints : this.#refuseWithoutJob();
+  }
+
+  #run(job: StoredJob, reason: ActivationReason): void {
+    const storage = new JobMasterStorage(this.storage);
+    const cluster = clusterOf(this.address);
+    const running = new RunningJob(
+      {
+        services: this.#services(),
+        storage,
+        objects: this.#objects,
+        cluster: cluster.cluster,
+        resourceManager: {
+          jobId: job.jobGraph.jobId,
+          address: resourceManagerAddress(cluster),
+          connect: () => this.connect(ResourceManagerGateway, resourceManagerAddress(cluster)),
+        },
+        onTerminated: (info) => {
+          storage.putTerminalInfo(info);
+          this.#handOver(info, storage, job);
+        },
+      },
+      job,
+    );
+    this.timers.setAfter(BACK_STOP, BACK_STOP_INTERVAL);
+    this.#state = { kind: "running", job: running };
+    running.begin(reason);
+  }
+
+  #handOver(info: ExecutionGraphInfo, storage: JobMasterStorage, job: StoredJob): void {
+    const handover = new TerminalHandover(this.#services(), storage, {
+      dispatcher: this.gateway(DispatcherGateway, job.dispatcherAddress),
+      resourceManager: this.gateway(ResourceManagerGateway, resourceManagerAddress(clusterOf(this.address))),
+    });
+    this.#state = { kind: "terminal", info, handover };
+    this.timers.setAfter(BACK_STOP, BACK_STOP_INTERVAL);
+    handover.start(info, () => this.timers.delete(BACK_STOP));
+  }
+
+  #services(): JobMasterServices {
+    return {
+      address: this.address,
+      jobMasterId: this.getFencingToken(),
+      clock: this.clock,
+      random: this.random,
+      ids: this.ids,
+      log: this.log,
+      executor: this.getMainThreadExecutor(),
+      whenSettled: (promise, onResult, onError) => void this.ask(promise, onResult, onError),
+    };
+  }
+
+  get #running(): RunningJob | undefined {
+    return this.#state.kind === "running" ? this.#state.job : undefined;
+  }
+
+  #runningOf(jobId: JobID): RunningJob | undefined {
+    const job = this.#running;
+    return job?.jobId === jobId ? job : undefined;
+  }
+
+  get #info(): ExecutionGraphInfo | undefined {
+    const state = this.#state;
+    if (state.kind === "running") return state.job.snapshot();
+    return state.kind === "terminal" ? state.info : undefined;
+  }
+
+  #refuseWithoutJob(): Later<never> {
+    if (this.#state.kind === "released") return this.#refuse("JOB_NOT_FOUND", "the job is over");
+    return this.#refuse("UNAVAILABLE", "the job has not been started here yet", true);
+  }
+
+  /** An error as an answer: a throw would rebuild the endpoint. */
+  #refuse(code: SluiceException["code"], message: string, retryable = false): Later<never> {
+    return this.ask(Promise.reject<never>(new SluiceException(code, message, { retryable })));
+  }
+}

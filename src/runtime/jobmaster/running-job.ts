@@ -1,0 +1,216 @@
+import { SluiceException } from "../../common/exceptions.ts";
+import type { AllocationID, ExecutionAttemptID, JobID, ResourceID } from "../../common/ids.ts";
+import type { ActivationReason } from "../../rpc/endpoint-context.ts";
+import type { ObjectStore } from "../blob/object-store.ts";
+import type { CheckpointInput } from "../checkpoint/checkpoint-messages.ts";
+import { CheckpointStorage } from "../checkpoint/checkpoint-storage.ts";
+import { isDeployed } from "../executiongraph/execution-transitions.ts";
+import type { CheckpointStatsSnapshot } from "../messages/checkpoint-stats.ts";
+import type { ExecutionGraphInfo } from "../messages/execution-graph-info.ts";
+import type { TaskExecutorToJobMasterPayload } from "../messages/heartbeat-payloads.ts";
+import { isGloballyTerminal, type JobStatus } from "../messages/job-status.ts";
+import { serializeThrowable, type SerializedThrowable } from "../messages/serialized-throwable.ts";
+import type { SlotOffer, TaskExecutorRegistration } from "../messages/slots.ts";
+import type { TaskExecutionState } from "../messages/task-execution-state.ts";
+import { requiredSlots } from "../scheduler/slot-sharing.ts";
+import { CheckpointRecovery } from "./checkpoint-recovery.ts";
+import { JobExecution } from "./job-execution.ts";
+import type { JobMasterServices } from "./job-master-services.ts";
+import type { JobMasterStorage, StoredJob } from "./job-master-storage.ts";
+import { ResourceManagerConnection, type ResourceManagerTarget } from "./resource-manager-connection.ts";
+import { SlotPool } from "./slot-pool.ts";
+import { TaskManagerTracker, type RegisteredTaskManager } from "./task-manager-tracker.ts";
+
+export interface RunningJobParts {
+  readonly services: JobMasterServices;
+  readonly storage: JobMasterStorage;
+  readonly objects: ObjectStore;
+  readonly cluster: string;
+  readonly resourceManager: ResourceManagerTarget;
+  /** Called once, within the turn in which the job ended; nothing of this object runs afterwards. */
+  readonly onTerminated: (info: ExecutionGraphInfo) => void;
+}
+
+/** A job in its JobMaster from its start to its end: its execution, its slots, its TaskExecutors, its ResourceManager. */
+export class RunningJob {
+  readonly jobId: JobID;
+  readonly #parts: RunningJobParts;
+  readonly #checkpointStorage: CheckpointStorage;
+  readonly #pool: SlotPool;
+  readonly #taskManagers: TaskManagerTracker;
+  readonly #resourceManager: ResourceManagerConnection;
+  readonly #execution: JobExecution;
+
+  constructor(parts: RunningJobParts, job: StoredJob) {
+    const { services, storage, objects, cluster, resourceManager } = parts;
+    this.jobId = job.jobGraph.jobId;
+    this.#parts = parts;
+    this.#pool = new SlotPool(requiredSlots(job.jobGraph));
+    this.#taskManagers = new TaskManagerTracker(services, {
+      onTaskManagerLost: (resourceId, cause) =>
+        this.disconnectTaskManager(resourceId, serializeThrowable(cause, { infrastructure: true })),
+      onPayload: (resourceId, payload) => this.#reconcile(resourceId, payload),
+      slotReport: (resourceId) => ({ allocations: this.#pool.allocationsOf(resourceId) }),
+    });
+    this.#resourceManager = new ResourceManagerConnection(services, resourceManager, this.#pool.required);
+    this.#checkpointStorage = new CheckpointStorage(objects, cluster, this.jobId);
+    this.#execution = new JobExecution(
+      {
+        services,
+        storage,
+        pool: this.#pool,
+        taskManagers: this.#taskManagers,
+        checkpointStorage: this.#checkpointStorage,
+        onTerminated: () => this.#onTerminated(),
+      },
+      job,
+    );
+  }
+
+  /** Starts the job, or starts it again from its last completed checkpoint. */
+  begin(reason: ActivationReason): void {
+    const { services, storage } = this.#parts;
+    this.#execution.create(reason === "recovered" ? lostMemory() : undefined);
+    if (this.#ended) return;
+    this.#resourceManager.start();
+    const recovery = new CheckpointRecovery(services, this.#checkpointStorage);
+    recovery.read(storage.checkpoints, {
+      onRead: (completed) => this.#execution.start(completed),
+      onUnreadable: (failure) => this.#execution.handle({ kind: "global-failure", failure }),
+    });
+  }
+
+  get status(): JobStatus {
+    return this.#execution.graph.status;
+  }
+
+  get checkpointStats(): CheckpointStatsSnapshot | undefined {
+    return this.#execution.checkpointStats;
+  }
+
+  snapshot(): ExecutionGraphInfo {
+    return this.#execution.snapshot();
+  }
+
+  cancel(): void {
+    this.#execution.handle({ kind: "cancel" });
+  }
+
+  /** @returns false if the attempt is unknown: it must end itself (DEP-07). */
+  updateTask(update: TaskExecutionState): boolean {
+    if (this.#execution.graph.execution(update.attemptId) === undefined) return false;
+    this.#execution.handle({ kind: "task-updated", update });
+    return true;
+  }
+
+  endOfData(attemptIds: readonly ExecutionAttemptID[]): void {
+    this.#execution.handle({ kind: "end-of-data", attemptIds });
+  }
+
+  checkpoint(input: CheckpointInput): void {
+    this.#execution.checkpointing?.handle(input);
+  }
+
+  /** Whether this very instance of the TaskExecutor is known (C6). */
+  isRegistered(registration: TaskExecutorRegistration): boolean {
+    const known = this.#taskManagers.get(registration.resourceId)?.registration;
+    return known?.instanceId === registration.instanceId;
+  }
+
+  registerTaskManager(taskManager: RegisteredTaskManager): void {
+    const { resourceId } = taskManager.registration;
+    if (this.isRegistered(taskManager.registration)) return;
+    if (this.#taskManagers.get(resourceId) !== undefined) {
+      const cause = new SluiceException(
+        "TASK_MANAGER",
+        `TaskExecutor ${resourceId} lost its memory and registered anew`,
+      );
+      this.#removeTaskManager(resourceId, serializeThrowable(cause, { infrastructure: true }));
+    }
+    // What the loss of the old instance led to may have been the job's end.
+    if (!this.#ended) this.#taskManagers.add(taskManager);
+  }
+
+  /** @returns the accepted ones; `undefined` if the TaskExecutor is not registered. */
+  offerSlots(resourceId: ResourceID, offers: readonly SlotOffer[]): readonly SlotOffer[] | undefined {
+    if (this.#taskManagers.get(resourceId) === undefined) return undefined;
+    const accepted = this.#pool.offer(resourceId, offers, this.status === "RESTARTING");
+    this.#execution.onSlotsOffered();
+    return accepted;
+  }
+
+  /** SCH-25 */
+  failSlot(resourceId: ResourceID, allocationId: AllocationID, failure: SerializedThrowable): void {
+    if (!this.#pool.remove(resourceId, allocationId)) return;
+    this.#execution.handle({ kind: "slots-lost", allocationIds: new Set([allocationId]), failure });
+  }
+
+  /** HB-02: its slots are gone, its tasks have failed, it is told to drop them. An unknown one is no error. */
+  disconnectTaskManager(resourceId: ResourceID, cause: SerializedThrowable): void {
+    const gateway = this.#taskManagers.get(resourceId)?.gateway;
+    gateway?.disconnectJobManager(this.jobId, this.#parts.services.jobMasterId, cause);
+    this.#removeTaskManager(resourceId, cause);
+  }
+
+  heartbeatFromTaskManager(resourceId: ResourceID, payload: TaskExecutorToJobMasterPayload): void {
+    this.#taskManagers.receiveHeartbeat(resourceId, payload);
+  }
+
+  heartbeatFromResourceManager(address: string): void {
+    this.#resourceManager.receiveHeartbeat(address);
+  }
+
+  notEnoughResources(acquiredSlots: number, reason: string): void {
+    const { required } = this.#pool;
+    this.#execution.onSlotRequestFailed(`the job needs ${required} slots and can get ${acquiredSlots}: ${reason}`);
+  }
+
+  get #ended(): boolean {
+    return isGloballyTerminal(this.status);
+  }
+
+  #removeTaskManager(resourceId: ResourceID, failure: SerializedThrowable): void {
+    this.#taskManagers.remove(resourceId);
+    const allocationIds = this.#pool.removeLocation(resourceId);
+    if (allocationIds.size > 0) this.#execution.handle({ kind: "slots-lost", allocationIds, failure });
+  }
+
+  /** What the TaskExecutor runs against what it should run (DEP-05, DEP-06). */
+  #reconcile(resourceId: ResourceID, payload: TaskExecutorToJobMasterPayload): void {
+    const { graph } = this.#execution;
+    const { jobMasterId, whenSettled } = this.#parts.services;
+    for (const { attemptId, metrics } of payload.metrics) {
+      this.#execution.handle({ kind: "metrics-reported", attemptId, metrics });
+    }
+    const deployed = new Set(payload.deployed);
+    // A copy: the first one that is gone may fail the whole job over.
+    for (const execution of Array.from(graph.executionsOn(resourceId))) {
+      const { attemptId, deploymentAcknowledged, state } = execution;
+      if (!deploymentAcknowledged || !isDeployed(state) || deployed.has(attemptId)) continue;
+      const gone = new SluiceException(
+        "TASK_MANAGER",
+        `TaskExecutor ${resourceId} does not know attempt ${attemptId} any more`,
+      );
+      this.#execution.handle({ kind: "attempt-failed", attemptId, failure: serializeThrowable(gone) });
+    }
+    const gateway = this.#taskManagers.get(resourceId)?.gateway;
+    for (const attemptId of payload.deployed) {
+      if (gateway === undefined || graph.execution(attemptId) !== undefined) continue;
+      // Best effort: the next heartbeat shows whether it is still there.
+      whenSettled(gateway.cancelTask(attemptId, jobMasterId), ignore, ignore);
+    }
+  }
+
+  #onTerminated(): void {
+    this.#taskManagers.stop();
+    this.#resourceManager.close();
+    this.#parts.onTerminated(this.snapshot());
+  }
+}
+
+function ignore(): void {}
+
+function lostMemory(): SerializedThrowable {
+  const cause = new SluiceException("JOB_MASTER", "the JobMaster lost its memory (a crash, an eviction or a deploy)");
+  return serializeThrowable(cause, { infrastructure: true });
+}

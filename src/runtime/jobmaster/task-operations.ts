@@ -1,0 +1,82 @@
+import { SluiceException } from "../../common/exceptions.ts";
+import type { ExecutionAttemptID, ResourceID } from "../../common/ids.ts";
+import { isUndelivered } from "../../rpc/heartbeat/heartbeat-monitor.ts";
+import type { Execution } from "../executiongraph/execution.ts";
+import { serializeThrowable, type SerializedThrowable } from "../messages/serialized-throwable.ts";
+import type { TaskDeployment } from "../scheduler/task-deployment.ts";
+import type { TaskExecutorGateway } from "../taskexecutor/task-executor-gateway.ts";
+import type { JobMasterServices } from "./job-master-services.ts";
+import type { TaskManagerTracker } from "./task-manager-tracker.ts";
+
+/** Calls to cancel one attempt before it counts as canceled (CAN-09). */
+const CANCEL_TRIES = 3;
+
+export interface TaskOperationsListener {
+  onDeployed(attemptId: ExecutionAttemptID): void;
+  onDeploymentFailed(attemptId: ExecutionAttemptID, failure: SerializedThrowable): void;
+  /** @param reachable whether its TaskExecutor answered at all; if not, its slot is not to be trusted. */
+  onCancelFailed(execution: Execution, reachable: boolean): void;
+}
+
+/** Deploys and cancels tasks on TaskExecutors. */
+export class TaskOperations {
+  readonly #services: JobMasterServices;
+  readonly #taskManagers: TaskManagerTracker;
+  readonly #listener: TaskOperationsListener;
+
+  constructor(services: JobMasterServices, taskManagers: TaskManagerTracker, listener: TaskOperationsListener) {
+    this.#services = services;
+    this.#taskManagers = taskManagers;
+    this.#listener = listener;
+  }
+
+  deploy(deployments: readonly TaskDeployment[]): void {
+    for (const { execution, slot, descriptor } of deployments) {
+      const { attemptId } = execution;
+      const gateway = this.#taskManagers.get(slot.location)?.gateway;
+      if (gateway === undefined) {
+        const gone = new SluiceException("TASK_SUBMISSION", `TaskExecutor ${slot.location} is not registered any more`);
+        this.#listener.onDeploymentFailed(attemptId, serializeThrowable(gone, { infrastructure: true }));
+        // The whole job fails over: what is left of these attempts is canceled already.
+        return;
+      }
+      this.#services.whenSettled(
+        gateway.submitTask(descriptor, this.#services.jobMasterId),
+        () => this.#listener.onDeployed(attemptId),
+        (cause) => this.#listener.onDeploymentFailed(attemptId, submissionFailure(slot.location, cause)),
+      );
+    }
+  }
+
+  cancel(executions: readonly Execution[]): void {
+    for (const execution of executions) {
+      const gateway =
+        execution.slot === undefined ? undefined : this.#taskManagers.get(execution.slot.location)?.gateway;
+      if (gateway === undefined) this.#services.executor.execute(() => this.#gaveUp(execution, false));
+      else this.#tryCancel(execution, gateway, 1);
+    }
+  }
+
+  #tryCancel(execution: Execution, gateway: TaskExecutorGateway, attempt: number): void {
+    this.#services.whenSettled(
+      gateway.cancelTask(execution.attemptId, this.#services.jobMasterId),
+      () => undefined,
+      (error) => {
+        if (attempt < CANCEL_TRIES) this.#tryCancel(execution, gateway, attempt + 1);
+        else this.#gaveUp(execution, !isUndelivered(error));
+      },
+    );
+  }
+
+  #gaveUp(execution: Execution, reachable: boolean): undefined {
+    this.#listener.onCancelFailed(execution, reachable);
+  }
+}
+
+/** DEP-03: the message names the TaskExecutor; one that did not answer is the infrastructure's fault. */
+function submissionFailure(location: ResourceID, cause: SluiceException): SerializedThrowable {
+  const undelivered = isUndelivered(cause);
+  const what = undelivered ? "did not answer the deployment of a task" : "refused a task";
+  const error = new SluiceException("TASK_SUBMISSION", `TaskExecutor ${location} ${what}: ${cause.message}`, { cause });
+  return serializeThrowable(error, undelivered ? { infrastructure: true } : {});
+}
