@@ -82,6 +82,8 @@ function runBuild(build: (env: StreamExecutionEnvironment) => unknown, env: Stre
     result = build(env);
   } catch (error) {
     if (SluiceException.is(error, "INVALID_PROGRAM")) throw error;
+    // Ours say what to change themselves.
+    if (SluiceException.is(error)) throw invalidProgram(error.message, error);
     throw invalidProgram(`The job's build function threw: ${messageOf(error)}`, error);
   }
   if (typeof result === "object" && result !== null && "then" in result) {

@@ -1,13 +1,11 @@
 import { SluiceException } from "../../common/exceptions.ts";
-import { DataInputView } from "../../common/types/data-input-view.ts";
-import { DataOutputBuffer } from "../../common/types/data-output-buffer.ts";
-import { readerOf } from "../../common/types/serializer-compatibility.ts";
 import { types } from "../../common/types/type-factories.ts";
 import type { TypeInformation } from "../../common/types/type-information.ts";
 import type { KeySelection } from "../graph/stream-node.ts";
 import { HeapKeyedStateBackend } from "../state/heap-keyed-state-backend.ts";
 import type { KeyedValueState } from "../state/heap-keyed-state-backend.ts";
 import { keyGroupRangeOf } from "../state/key-group-assignment.ts";
+import { OperatorStateCodec } from "../state/operator-state-codec.ts";
 import type { OperatorSnapshot } from "../state/operator-snapshot.ts";
 import { maxTimestamp } from "../windowing/time-window.ts";
 import type { WindowAssigner } from "../windowing/window-assigner.ts";
@@ -44,7 +42,7 @@ interface OpenedOperator {
 const STATE_NAME = "window-contents";
 
 /** What the subtask itself must remember. */
-const PROGRESS_TYPE = types.row({ watermark: types.long() });
+const PROGRESS = new OperatorStateCodec("progress of the windows", types.row({ watermark: types.long() }));
 
 /**
  * Incremental aggregates per key and event-time window (Flink `WindowOperator` with an `AggregateFunction` and the event-time
@@ -124,12 +122,10 @@ export class WindowAggregateOperator implements OneInputStreamOperator<unknown, 
     const { context, backend } = this.#state();
     const keyed = backend.snapshot();
     if (keyed === undefined && this.#watermark === MIN_WATERMARK) return undefined;
-    const output = new DataOutputBuffer();
-    PROGRESS_TYPE.serialize({ watermark: this.#watermark }, output);
     return {
       operatorId: context.operatorId,
       ...(keyed === undefined ? {} : { keyed }),
-      operator: { serializer: PROGRESS_TYPE.snapshot(), bytes: output.toUint8Array() },
+      operator: PROGRESS.encode({ watermark: this.#watermark }),
     };
   }
 
@@ -140,14 +136,14 @@ export class WindowAggregateOperator implements OneInputStreamOperator<unknown, 
     return this.#opened;
   }
 
-  #restore(snapshots: readonly OperatorSnapshot[], { context, backend, windows }: OpenedOperator): void {
+  #restore(snapshots: readonly OperatorSnapshot[], { backend, windows }: OpenedOperator): void {
     backend.restore(snapshots.flatMap(({ keyed }) => (keyed === undefined ? [] : [keyed])));
     for (const [key, contents] of windows.entries()) {
       for (const { window_start } of contents) this.#setTimer(window_start, key);
     }
     // Every subtask had seen the same watermark when the barrier came: sources broadcast both in one order.
     const watermarks = snapshots.flatMap(({ operator }) =>
-      operator === undefined ? [] : [readProgress(context.operatorName, operator).watermark],
+      operator === undefined ? [] : [PROGRESS.decode(operator).watermark],
     );
     if (watermarks.length > 0) this.#watermark = Math.min(...watermarks);
   }
@@ -210,12 +206,4 @@ function contentsType(
     Object.fromEntries(aggregates.map(([name, aggregate]) => [name, aggregate.accumulatorType])),
   );
   return types.list(types.row({ window_start: types.long(), accumulators }));
-}
-
-function readProgress(operatorName: string, state: NonNullable<OperatorSnapshot["operator"]>): { watermark: number } {
-  const compatibility = PROGRESS_TYPE.resolveCompatibility(state.serializer);
-  const read = readerOf(PROGRESS_TYPE, compatibility);
-  if (read !== undefined) return read(new DataInputView(state.bytes));
-  const reason = compatibility.kind === "incompatible" ? compatibility.reason : "";
-  throw new SluiceException("STATE_MIGRATION", `${operatorName}: the snapshot does not fit: ${reason}`);
 }

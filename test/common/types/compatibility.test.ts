@@ -58,7 +58,7 @@ describe("a row across versions", () => {
   it.each([
     [types.row({ id: types.string(), mag: types.int() }), "mag: expected int, the snapshot holds double version 1"],
     [
-      types.row({ ...{ id: types.string(), mag: types.double() }, depth: types.double() }),
+      types.row({ id: types.string(), mag: types.double(), depth: types.double() }),
       "depth: the field is new and not optional",
     ],
     [types.list(v1), "expected list<row<id:string,mag:double>>, the snapshot holds row version 1"],

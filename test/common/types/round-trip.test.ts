@@ -4,7 +4,7 @@ import { DataInputView } from "../../../src/common/types/data-input-view.ts";
 import { DataOutputBuffer } from "../../../src/common/types/data-output-buffer.ts";
 import { typeFromSnapshot } from "../../../src/common/types/composite-type.ts";
 import { types } from "../../../src/common/types/type-factories.ts";
-import type { TypeInformation } from "../../../src/common/types/type-information.ts";
+import type { SerializerSnapshot, TypeInformation } from "../../../src/common/types/type-information.ts";
 
 interface TypedValue {
   readonly type: TypeInformation<unknown>;
@@ -79,7 +79,8 @@ describe("types", () => {
   it("are rebuilt from their snapshot, which survives JSON, and are compatible with it as is", () => {
     fc.assert(
       fc.property(typedValue, ({ type, value }) => {
-        const rebuilt = typeFromSnapshot(JSON.parse(JSON.stringify(type.snapshot())));
+        const stored = JSON.parse(JSON.stringify(type.snapshot())) as SerializerSnapshot;
+        const rebuilt = typeFromSnapshot(stored);
         expect(rebuilt.description).toBe(type.description);
         expect(type.resolveCompatibility(rebuilt.snapshot())).toEqual({ kind: "as-is" });
         expect(rebuilt.deserialize(new DataInputView(write(type, value)))).toEqual(value);

@@ -53,7 +53,7 @@ describe("aggregates", () => {
 
   it("name the record whose selector returned no number", () => {
     const magnitude = max((record: { id: string; mag: number }) => record.mag);
-    const record = JSON.parse('{"id":"ci1","mag":null}');
+    const record = JSON.parse('{"id":"ci1","mag":null}') as { id: string; mag: number };
     expect(() => magnitude.add(record, 0)).toThrow("the selector returned null for record (id ci1), expected a number");
   });
 

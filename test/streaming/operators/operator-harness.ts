@@ -1,7 +1,7 @@
 import { brandId } from "../../../src/common/ids.ts";
 import type { OperatorID } from "../../../src/common/ids.ts";
-import { systemClock } from "../../../src/common/clock.ts";
 import type { OneInputStreamOperator } from "../../../src/streaming/operators/stream-operator.ts";
+import { ManualClock } from "../../../src/testing/manual-clock.ts";
 import type { OperatorSnapshot } from "../../../src/streaming/state/operator-snapshot.ts";
 
 export interface EmittedRecord {
@@ -30,7 +30,7 @@ export class OperatorHarness {
       subtaskIndex: place.subtaskIndex ?? 0,
       parallelism: place.parallelism ?? 1,
       maxParallelism: place.maxParallelism ?? 128,
-      clock: systemClock,
+      clock: new ManualClock(),
       output: {
         collect: (value, timestamp) => void this.records.push({ value, timestamp }),
         emitWatermark: (watermark) => void this.watermarks.push(watermark),

@@ -7,11 +7,10 @@ import { count, max, mean, sum } from "../../../src/streaming/operators/aggregat
 import { MAX_WATERMARK } from "../../../src/streaming/operators/stream-operator.ts";
 import { WindowAggregateOperator } from "../../../src/streaming/operators/window-aggregate-operator.ts";
 import type { WindowAggregation } from "../../../src/streaming/operators/window-aggregate-operator.ts";
-import { keyGroupOf, subtaskOfKeyGroup } from "../../../src/streaming/state/key-group-assignment.ts";
+import { keyGroupOf, keyGroupRangeOf, subtaskOfKeyGroup } from "../../../src/streaming/state/key-group-assignment.ts";
 import { keyHashOf } from "../../../src/streaming/state/key-type.ts";
 import { encodeSnapshot, readSnapshot, snapshotInMemory } from "../../../src/streaming/state/snapshot-format.ts";
 import type { OperatorSnapshot } from "../../../src/streaming/state/operator-snapshot.ts";
-import { keyGroupRangeOf } from "../../../src/streaming/state/key-group-assignment.ts";
 import { WatermarkGenerator } from "../../../src/streaming/time/watermark-generator.ts";
 import { WatermarkStrategy } from "../../../src/streaming/time/watermark-strategy.ts";
 import { TumblingEventTimeWindows } from "../../../src/streaming/windowing/tumbling-event-time-windows.ts";
@@ -113,7 +112,7 @@ describe("WindowAggregateOperator", () => {
   });
 
   it("says which aggregate of which operator failed, with the user's stack", () => {
-    const broken = { depth: max(() => JSON.parse("{")) };
+    const broken = { depth: max((): number => Number(JSON.parse("{"))) };
     const harness = new OperatorHarness(new WindowAggregateOperator(aggregation({ aggregates: broken })));
     expect(() => feed(harness, at(5))).toThrow(
       expect.objectContaining({

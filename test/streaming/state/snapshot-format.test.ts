@@ -1,4 +1,5 @@
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { brandId } from "../../../src/common/ids.ts";
@@ -8,7 +9,7 @@ import type { OperatorSnapshot } from "../../../src/streaming/state/operator-sna
 import { encodeSnapshot, readSnapshot, snapshotInMemory } from "../../../src/streaming/state/snapshot-format.ts";
 import type { SnapshotBytes } from "../../../src/streaming/state/snapshot-format.ts";
 
-const GOLDEN = new URL("../../golden/snapshot-v1.hex", import.meta.url);
+const GOLDEN = join(import.meta.dirname, "../../golden/snapshot-v1.hex");
 
 const operatorId = (digit: number): OperatorID => brandId<OperatorID>(String(digit).padStart(32, "0"));
 
@@ -75,7 +76,9 @@ function recorded(stored: Uint8Array): { source: SnapshotBytes; reads: [offset: 
 
 describe("snapshot format v1", () => {
   it("is byte for byte what it was released as", async () => {
-    const golden = Uint8Array.from(Buffer.from((await readFile(GOLDEN, "utf8")).replaceAll(/\s/g, ""), "hex"));
+    const golden = Uint8Array.from(readFileSync(GOLDEN, "utf8").match(/[0-9a-f]{2}/g) ?? [], (hex) =>
+      Number.parseInt(hex, 16),
+    );
     expect(encodeSnapshot(example)).toEqual(golden);
     expect(await readSnapshot(snapshotInMemory(golden))).toEqual(example);
   });
