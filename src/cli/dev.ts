@@ -1,0 +1,42 @@
+import { mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { CommandContext } from "./command-context.ts";
+import { requireFreePort } from "./free-port.ts";
+import { LocalWorker } from "./local-worker.ts";
+
+export interface DevOptions {
+  readonly port: number;
+  /** Where jobs, objects and checkpoints are kept from one start to the next. */
+  readonly state: string;
+}
+
+const FOREVER_MILLIS = 2 ** 31 - 1;
+
+/** Serves the platform until Ctrl-C. */
+export async function dev({ out, root, signal }: CommandContext, options: DevOptions): Promise<void> {
+  await requireFreePort(options.port);
+  const folder = resolve(root, options.state);
+  await mkdir(folder, { recursive: true });
+  let ready = false;
+  const worker = await LocalWorker.start({
+    root,
+    port: options.port,
+    stateFolder: folder,
+    logFile: join(folder, "worker.log"),
+    signal,
+    // What it prints while it starts is of interest only if it fails, and then it is shown.
+    onLine: (line) => ready && out.line(line),
+  });
+  ready = true;
+  out.line(`sluice dev · http://localhost:${options.port}, state in ${folder}, stop with Ctrl-C`);
+  out.line(
+    `  Run a job:  npm run submit -- my-job.ts${options.port === 8787 ? "" : ` --url http://localhost:${options.port}`}`,
+  );
+  out.line(`  Look at it: curl http://localhost:${options.port}/v1/jobs/overview`);
+  try {
+    for (;;) await sleep(FOREVER_MILLIS, undefined, { signal });
+  } finally {
+    await worker.stop();
+  }
+}

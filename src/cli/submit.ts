@@ -1,0 +1,143 @@
+import { systemClock } from "../common/clock.ts";
+import { systemIds } from "../common/ids.ts";
+import { SluiceException } from "../common/exceptions.ts";
+import { RestClient } from "../client/rest-client.ts";
+import { isTerminalJobStatus } from "../rest/messages/states.ts";
+import type { SluiceJobInfo } from "../rest/messages/sluice-messages.ts";
+import { CliException } from "./cli-exception.ts";
+import type { CommandContext } from "./command-context.ts";
+import { formatBytes, formatSeconds, plural } from "./format.ts";
+import { bundleJob, readInputFile } from "./job-bundle.ts";
+import { followJob } from "./job-follower.ts";
+import { JobProgress } from "./job-progress.ts";
+import { StepList } from "./step-list.ts";
+import { silentTerminal, type Terminal } from "./terminal.ts";
+
+export interface SubmitOptions {
+  readonly url: string;
+  readonly token?: string | undefined;
+  readonly cluster?: string | undefined;
+  readonly parallelism?: number | undefined;
+  readonly strict: boolean;
+  /** Objects to upload before: key and file. */
+  readonly input: readonly InputObject[];
+  /** Print only the job and its rows, as one JSON value. */
+  readonly json: boolean;
+  /** Do not follow the job. */
+  readonly detach: boolean;
+}
+
+export interface InputObject {
+  readonly key: string;
+  readonly file: string;
+}
+
+/**
+ * Bundles, uploads, runs and follows anyone's job. Rows go to the output as they are committed, everything else to the error
+ * output. Ctrl-C cancels the job.
+ *
+ * @throws CliException if it cannot be run, or does not end FINISHED.
+ */
+export async function submit(context: CommandContext, file: string, options: SubmitOptions): Promise<void> {
+  const { signal } = context;
+  const progressTerminal = options.json ? silentTerminal() : context.err;
+  const steps = new StepList(progressTerminal);
+  const client = new RestClient({
+    url: options.url,
+    ...(options.token === undefined ? {} : { token: options.token }),
+    ...(options.cluster === undefined ? {} : { cluster: options.cluster }),
+  });
+  const bundle = await bundleJob(file);
+  const inputs = await Promise.all(
+    options.input.map(async ({ key, file: from }) => ({ key, from, bytes: await readInputFile(from) })),
+  );
+  const jobId = await explainingSilence(options.url, async () => {
+    for (const { key, from, bytes } of inputs) {
+      await client.putObject(key, bytes, signal);
+      steps.done("input uploaded", `${from} as ${key}, ${formatBytes(bytes.byteLength)}`);
+    }
+    const moduleId = await client.uploadModule(bundle.name, bundle.bytes, signal);
+    steps.done("job uploaded", `${file}, ${formatBytes(bundle.bytes.byteLength)}`);
+    const { parallelism, strict } = options;
+    return client.runModule(moduleId, { parallelism, strict, idempotencyKey: systemIds.hex() }, signal);
+  });
+  if (options.detach) {
+    if (options.json) context.out.line(JSON.stringify({ job: { id: jobId } }));
+    else context.out.line(jobId);
+    return;
+  }
+  progressTerminal.line(`  job ${jobId}`);
+  const rows: string[] = [];
+  const onRow = options.json ? (row: string) => void rows.push(row) : (row: string) => context.out.line(row);
+  const job = await followToEnd({ context, client, jobId, progressTerminal, onRow });
+  progressTerminal.clear();
+  const note = `${formatSeconds(job.duration)}, ${plural(job.checkpoints, "checkpoint")}, ${plural(job.restarts, "restart")}`;
+  if (options.json) context.out.line(JSON.stringify({ job, rows: rows.map((row): unknown => JSON.parse(row)) }));
+  if (job.state === "FINISHED") {
+    steps.done(job.state, note);
+    return;
+  }
+  steps.failed(job.state, note);
+  throw new CliException(
+    `The job ended ${job.state}${job.failure === null ? "." : `: ${job.failure}`} See ${client.url}/v1/jobs/${jobId}/exceptions`,
+  );
+}
+
+interface Following {
+  readonly context: CommandContext;
+  readonly client: RestClient;
+  readonly jobId: string;
+  readonly progressTerminal: Terminal;
+  readonly onRow: (row: string) => void;
+}
+
+async function followToEnd({ context, client, jobId, progressTerminal, onRow }: Following): Promise<SluiceJobInfo> {
+  const { signal } = context;
+  const progress = new JobProgress(progressTerminal);
+  const printRows = async (): Promise<void> => {
+    for await (const row of client.jobResults(jobId, { follow: true, signal })) onRow(row);
+  };
+  try {
+    const [job] = await Promise.all([
+      followJob({
+        client,
+        jobId,
+        clock: systemClock,
+        signal,
+        onProgress: (info, elapsed) => progress.show(info, elapsed),
+      }),
+      printRows(),
+    ]);
+    return job;
+  } catch (error) {
+    progressTerminal.clear();
+    if (signal.aborted) await cancelIfRunning(client, jobId, progressTerminal);
+    throw error;
+  }
+}
+
+/** Best effort: the command is being interrupted, and its own end says so. */
+async function cancelIfRunning(client: RestClient, jobId: string, terminal: Terminal): Promise<void> {
+  try {
+    if (isTerminalJobStatus((await client.requestJob(jobId)).state)) return;
+    await client.cancelJob(jobId);
+    terminal.line(`  job ${jobId} canceled`);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    terminal.line(`  job ${jobId} could not be canceled: ${reason}`);
+  }
+}
+
+async function explainingSilence<T>(url: string, body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    if (!SluiceException.is(error, "UNAVAILABLE")) throw error;
+    throw new CliException(
+      `Nothing answers at ${url}. Start the platform with npm run dev, or name another with --url.`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
