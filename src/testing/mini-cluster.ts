@@ -1,3 +1,5 @@
+import type { ScheduledCallback } from "../common/clock.ts";
+import { brandId } from "../common/ids.ts";
 import type { IdSource, JobID, ResourceID } from "../common/ids.ts";
 import type { Logger } from "../common/log.ts";
 import { silentLogger } from "../common/log.ts";
@@ -62,7 +64,8 @@ export class MiniCluster {
   readonly #service: LocalRpcService;
   readonly #hosts: TaskHostFactory & { lose?(self: ResourceID): void };
   readonly #databases = new Map<string, SqliteDatabase>();
-  readonly #killed = new Set<string>();
+  /** Objects without memory, with what will wake them. */
+  readonly #killed = new Map<string, ScheduledCallback | undefined>();
 
   constructor(options: MiniClusterOptions) {
     this.#hosts = options.hosts(this.clock, this.objects);
@@ -106,10 +109,11 @@ export class MiniCluster {
     const name = parseObjectName(address);
     if (!this.#databases.has(address) || name === undefined || this.#killed.has(address)) return;
     this.#service.kill(address);
-    this.#killed.add(address);
-    if (name.kind === "task-executor") this.#hosts.lose?.(name.id as ResourceID);
+    if (name.kind === "task-executor") this.#hosts.lose?.(brandId<ResourceID>(name.id));
     const due = this.nextTimer(address);
-    if (due !== undefined) this.clock.schedule(Math.max(0, due - this.clock.now()), () => this.#activate(address));
+    const delay = due === undefined ? undefined : Math.max(0, due - this.clock.now());
+    const alarm = delay === undefined ? undefined : this.clock.schedule(delay, () => this.#activate(address));
+    this.#killed.set(address, alarm);
   }
 
   killAll(kind?: EndpointKind): void {
@@ -169,7 +173,9 @@ export class MiniCluster {
   #activate(address: string): void {
     const kind = parseObjectName(address)?.kind;
     if (kind === undefined) return;
-    if (this.#killed.delete(address)) {
+    if (this.#killed.has(address)) {
+      this.#killed.get(address)?.cancel();
+      this.#killed.delete(address);
       this.#service.restart(address);
       return;
     }

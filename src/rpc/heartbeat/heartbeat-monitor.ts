@@ -7,7 +7,12 @@ import { RPC_FAILURES_IGNORED } from "./heartbeat-options.ts";
 import type { HeartbeatOptions } from "./heartbeat-options.ts";
 
 /** Failures of a delivery that say something about the peer; a handler that threw proves it alive. */
-const UNDELIVERED: readonly ExceptionCode[] = ["RECIPIENT_UNREACHABLE", "RPC_CONNECTION", "TIMEOUT"];
+const UNDELIVERED: readonly ExceptionCode[] = [
+  "RECIPIENT_UNREACHABLE",
+  "RPC_CONNECTION",
+  "ENDPOINT_NOT_STARTED",
+  "TIMEOUT",
+];
 
 /** Whether the peer, not the request, failed: any link of the cause chain counts (over H13). */
 export function isUndelivered(error: unknown): boolean {

@@ -45,6 +45,8 @@ const CANCEL_TIMER = "cancel/";
 const CLEANUP_TIMER = "cleanup/";
 const DISCARD_TIMER = "discard/";
 const RETRY_DELAY = seconds(5);
+/** Longer than an attempt can take. */
+const CLEANUP_BACK_STOP = seconds(60);
 /** Exponential back-off of a cleanup that fails (HA-08). */
 const FIRST_CLEANUP_DELAY_MILLIS = 1_000;
 const MAX_CLEANUP_DELAY_MILLIS = 3_600_000;
@@ -308,8 +310,8 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
   #cleanUp(jobId: JobID): undefined | Later<undefined> {
     const entry = this.#results.get(jobId);
     if (entry?.state !== "dirty") return undefined;
-    // The back-stop, should this attempt be lost.
-    this.timers.setAfter(CLEANUP_TIMER + jobId, milliseconds(MAX_CLEANUP_DELAY_MILLIS));
+    // The back-stop, should this attempt be lost with the memory.
+    this.timers.setAfter(CLEANUP_TIMER + jobId, CLEANUP_BACK_STOP);
     const { cluster } = clusterOf(this.address);
     const fail = (error: SluiceException): undefined => {
       const failures = this.#results.countFailedCleanup(jobId);

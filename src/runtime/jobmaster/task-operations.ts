@@ -78,5 +78,6 @@ function submissionFailure(location: ResourceID, cause: SluiceException): Serial
   const undelivered = isUndelivered(cause);
   const what = undelivered ? "did not answer the deployment of a task" : "refused a task";
   const error = new SluiceException("TASK_SUBMISSION", `TaskExecutor ${location} ${what}: ${cause.message}`, { cause });
-  return serializeThrowable(error, undelivered ? { infrastructure: true } : {});
+  // A refusal that is retryable says that slots or connections there have changed, nothing against the task.
+  return serializeThrowable(error, undelivered || cause.retryable ? { infrastructure: true } : {});
 }

@@ -88,8 +88,9 @@ export class TaskExecutor extends RpcEndpoint implements HandlerOf<typeof TaskEx
   }
 
   submitTask(descriptor: TaskDeploymentDescriptor, jobMasterId: JobMasterId): Acknowledge {
+    // Retryable: connections and slots change under the JobMaster's hands, which says nothing against the task.
     const refuse = (reason: string): never => {
-      throw new SluiceException("TASK_SUBMISSION", `attempt ${descriptor.attemptId}: ${reason}`);
+      throw new SluiceException("TASK_SUBMISSION", `attempt ${descriptor.attemptId}: ${reason}`, { retryable: true });
     };
     const worker = this.#worker;
     if (worker?.jobManager === undefined || !worker.isRegisteredAtJobManager) return refuse("no JobMaster is connected");
