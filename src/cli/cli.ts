@@ -1,5 +1,7 @@
 import { resolve } from "node:path";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { systemClock } from "../common/clock.ts";
+import { systemIds } from "../common/ids.ts";
 import { SluiceException } from "../common/exceptions.ts";
 import { SLUICE_VERSION } from "../common/version.ts";
 import { PARALLELISM_LIMIT } from "../rest/messages/parameters.ts";
@@ -45,6 +47,8 @@ export async function runCli(argv: readonly string[]): Promise<void> {
     err,
     signal: interruption.signal,
     root: REPOSITORY_ROOT,
+    clock: systemClock,
+    ids: systemIds,
     environment: process.env,
   };
   try {

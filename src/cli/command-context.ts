@@ -1,3 +1,5 @@
+import type { Clock } from "../common/clock.ts";
+import type { IdSource } from "../common/ids.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What every command gets from the one place that owns the process. */
@@ -10,5 +12,7 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   /** Root of the repository: where `wrangler.toml` and the examples lie. */
   readonly root: string;
+  readonly clock: Clock;
+  readonly ids: IdSource;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }

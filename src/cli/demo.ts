@@ -2,7 +2,6 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RestClient } from "../client/rest-client.ts";
-import { systemClock } from "../common/clock.ts";
 import type { SluiceJobInfo } from "../rest/messages/sluice-messages.ts";
 import { CliException } from "./cli-exception.ts";
 import type { CommandContext } from "./command-context.ts";
@@ -89,11 +88,11 @@ class DemoRun {
     workerOptions: Parameters<typeof LocalWorker.start>[0],
   ): Promise<{ readonly job: SluiceJobInfo; readonly rows: readonly EarthquakeRow[] }> {
     const { context, steps } = this.#setup;
-    const { root, signal } = context;
-    const startedAt = systemClock.now();
+    const { root, signal, clock } = context;
+    const startedAt = clock.now();
     const worker = await LocalWorker.start(workerOptions);
     this.#worker = worker;
-    steps.done("worker started", formatSeconds(systemClock.now() - startedAt));
+    steps.done("worker started", formatSeconds(clock.now() - startedAt));
 
     const client = new RestClient({ url: worker.url });
     const input = await readInputFile(join(root, INPUT_FILE));
@@ -105,7 +104,7 @@ class DemoRun {
     const moduleId = await client.uploadModule(bundle.name, bundle.bytes, signal);
     steps.done("job uploaded", `${JOB_FILE}, ${formatBytes(bundle.bytes.byteLength)}`);
 
-    const since = systemClock.now();
+    const since = clock.now();
     const jobId = await client.runModule(moduleId, { parallelism: PARALLELISM }, signal);
     const job = await this.#follow({ client, jobId, records, since });
     this.#setup.progressTerminal.clear();
@@ -136,7 +135,7 @@ class DemoRun {
       followJob({
         client: of.client,
         jobId: of.jobId,
-        clock: systemClock,
+        clock: context.clock,
         signal: context.signal,
         since: of.since,
         onProgress: (job, elapsed) => progress.show(job, elapsed),
@@ -155,9 +154,9 @@ class DemoRun {
       "worker killed (SIGKILL)",
       `after checkpoint ${middle.latestCheckpointId ?? "-"}, ${formatCount(middle.recordsIn)} records read`,
     );
-    const restartedAt = systemClock.now();
+    const restartedAt = context.clock.now();
     this.#worker = await this.#worker?.restart();
-    steps.done("worker started again", formatSeconds(systemClock.now() - restartedAt));
+    steps.done("worker started again", formatSeconds(context.clock.now() - restartedAt));
     const job = await follow();
     if (job.restoredPosition !== null) {
       steps.done(

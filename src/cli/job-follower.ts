@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { RestClient } from "../client/rest-client.ts";
 import { SluiceException } from "../common/exceptions.ts";
 import type { Clock } from "../common/clock.ts";
+import { sleep } from "../common/sleep.ts";
 import { isTerminalJobStatus } from "../rest/messages/states.ts";
 import type { SluiceJobInfo } from "../rest/messages/sluice-messages.ts";
 
@@ -12,7 +12,7 @@ const SILENCE_LIMIT_MILLIS = 30_000;
 export interface FollowOptions {
   readonly client: RestClient;
   readonly jobId: string;
-  readonly clock: Pick<Clock, "now">;
+  readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly onProgress: (job: SluiceJobInfo, elapsed: number) => void;
   /** Ends the following early. */
@@ -36,6 +36,6 @@ export async function followJob(options: FollowOptions): Promise<SluiceJobInfo> 
       const mayAnswerLater = SluiceException.is(error) && error.retryable;
       if (!mayAnswerLater || clock.now() - answeredAt > SILENCE_LIMIT_MILLIS) throw error;
     }
-    await sleep(POLL_INTERVAL_MILLIS, undefined, { signal });
+    await sleep(clock, POLL_INTERVAL_MILLIS, signal);
   }
 }

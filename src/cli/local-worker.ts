@@ -136,12 +136,14 @@ export class LocalWorker {
 
   async #waitUntilReady(): Promise<void> {
     const { signal, logFile } = this.#options;
-    for (let waited = 0; waited < START_TIMEOUT_MILLIS; waited += POLL_INTERVAL_MILLIS) {
+    const deadline = AbortSignal.timeout(START_TIMEOUT_MILLIS);
+    while (!deadline.aborted) {
+      signal?.throwIfAborted();
       if (this.#hasExited) {
         throw new CliException(`The worker ended while it started. Its log is ${logFile}`, { details: this.logTail });
       }
-      if (await this.#answers()) return;
-      await sleep(POLL_INTERVAL_MILLIS, undefined, signal === undefined ? {} : { signal });
+      if (await this.#answers(signal === undefined ? deadline : AbortSignal.any([signal, deadline]))) return;
+      await sleep(POLL_INTERVAL_MILLIS);
     }
     throw new CliException(
       `The worker did not answer within ${START_TIMEOUT_MILLIS / 1_000} s. Its log is ${logFile}`,
@@ -151,9 +153,9 @@ export class LocalWorker {
     );
   }
 
-  async #answers(): Promise<boolean> {
+  async #answers(signal: AbortSignal): Promise<boolean> {
     try {
-      const response = await fetch(`http://${LOCAL_HOST}:${this.#options.port}/v1/config`);
+      const response = await fetch(`http://${LOCAL_HOST}:${this.#options.port}/v1/config`, { signal });
       await response.arrayBuffer();
       return response.ok;
     } catch {
@@ -200,6 +202,8 @@ function environmentOf(root: string): NodeJS.ProcessEnv {
     PATH: [join(root, "node_modules/.bin"), process.env["PATH"]].join(delimiter),
     X_LOCAL_OBSERVABILITY: "false",
     WRANGLER_SEND_METRICS: "false",
+    // Starting needs no network.
+    CLOUDFLARE_CF_FETCH_ENABLED: "false",
     NO_COLOR: "1",
     FORCE_COLOR: "0",
   };

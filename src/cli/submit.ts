@@ -1,5 +1,3 @@
-import { systemClock } from "../common/clock.ts";
-import { systemIds } from "../common/ids.ts";
 import { SluiceException } from "../common/exceptions.ts";
 import { RestClient } from "../client/rest-client.ts";
 import { isTerminalJobStatus } from "../rest/messages/states.ts";
@@ -59,7 +57,7 @@ export async function submit(context: CommandContext, file: string, options: Sub
     const moduleId = await client.uploadModule(bundle.name, bundle.bytes, signal);
     steps.done("job uploaded", `${file}, ${formatBytes(bundle.bytes.byteLength)}`);
     const { parallelism, strict } = options;
-    return client.runModule(moduleId, { parallelism, strict, idempotencyKey: systemIds.hex() }, signal);
+    return client.runModule(moduleId, { parallelism, strict, idempotencyKey: context.ids.hex() }, signal);
   });
   if (options.detach) {
     if (options.json) context.out.line(JSON.stringify({ job: { id: jobId } }));
@@ -102,7 +100,7 @@ async function followToEnd({ context, client, jobId, progressTerminal, onRow }: 
       followJob({
         client,
         jobId,
-        clock: systemClock,
+        clock: context.clock,
         signal,
         onProgress: (info, elapsed) => progress.show(info, elapsed),
       }),

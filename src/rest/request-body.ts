@@ -3,11 +3,16 @@ import { RestHandlerException } from "./rest-handler-exception.ts";
 /**
  * The whole body, unless it is longer than `limitBytes`.
  *
+ * @param shownLimitBytes the limit that the message names, where some of the body is no content.
  * @throws RestHandlerException 413 without having read more than the limit and one chunk.
  */
-export async function readBody(request: Request, limitBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+export async function readBody(
+  request: Request,
+  limitBytes: number,
+  shownLimitBytes = limitBytes,
+): Promise<Uint8Array<ArrayBuffer>> {
   const declared = Number(request.headers.get("content-length") ?? 0);
-  if (declared > limitBytes) throw tooLarge(limitBytes);
+  if (declared > limitBytes) throw tooLarge(shownLimitBytes);
   const chunks: Uint8Array[] = [];
   let size = 0;
   if (request.body !== null) {
@@ -15,7 +20,7 @@ export async function readBody(request: Request, limitBytes: number): Promise<Ui
     for await (const chunk of request.body) {
       if (!(chunk instanceof Uint8Array)) throw new RestHandlerException(400, "The body is not a stream of bytes.");
       size += chunk.byteLength;
-      if (size > limitBytes) throw tooLarge(limitBytes);
+      if (size > limitBytes) throw tooLarge(shownLimitBytes);
       chunks.push(chunk);
     }
   }
@@ -29,5 +34,5 @@ export async function readBody(request: Request, limitBytes: number): Promise<Ui
 }
 
 function tooLarge(limitBytes: number): RestHandlerException {
-  return new RestHandlerException(413, `The body is larger than the limit of ${limitBytes} bytes.`);
+  return new RestHandlerException(413, `The content is larger than the limit of ${limitBytes} bytes.`);
 }

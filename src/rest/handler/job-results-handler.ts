@@ -1,5 +1,5 @@
-import type { Clock } from "../../common/clock.ts";
 import type { JobID } from "../../common/ids.ts";
+import { sleep } from "../../common/sleep.ts";
 import { resultsPrefix } from "../../runtime/blob/job-object-store.ts";
 import { isGloballyTerminal } from "../../runtime/messages/job-status.ts";
 import { readCommitted } from "../../streaming/sink/committed-reader.ts";
@@ -71,11 +71,5 @@ function streamOf(chunks: AsyncGenerator<string, void, undefined>): ReadableStre
     async cancel() {
       await chunks.return();
     },
-  });
-}
-
-function sleep(clock: Clock, millis: number): Promise<void> {
-  return new Promise((resolve) => {
-    clock.schedule(millis, resolve);
   });
 }

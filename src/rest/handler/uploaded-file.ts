@@ -26,7 +26,7 @@ export async function readUploadedFile(
     ? await readMultipart(request, limitBytes)
     : { name: name ?? "", bytes: await readBody(request, limitBytes) };
   if (file.bytes.byteLength > limitBytes) {
-    throw new RestHandlerException(413, `The file is larger than the limit of ${limitBytes} bytes.`);
+    throw new RestHandlerException(413, `The content is larger than the limit of ${limitBytes} bytes.`);
   }
   checkFileName(file.name);
   return file;
@@ -37,7 +37,7 @@ function isMultipart(request: Request): boolean {
 }
 
 async function readMultipart(request: Request, limitBytes: number): Promise<UploadedFile> {
-  const bytes = await readBody(request, limitBytes + MULTIPART_OVERHEAD_BYTES);
+  const bytes = await readBody(request, limitBytes + MULTIPART_OVERHEAD_BYTES, limitBytes);
   const files: File[] = [];
   for (const [part, value] of await parseForm(bytes, request.headers.get("content-type") ?? "")) {
     if (typeof value === "string") throw new RestHandlerException(400, `Received unknown attribute ${part}.`);
