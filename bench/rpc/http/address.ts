@@ -1,0 +1,6 @@
+/** Where the server is: the first argument of a measuring process that goes over HTTP. */
+export function serverUrl(path: string): URL {
+  const [base] = process.argv.slice(2);
+  if (base === undefined) throw new TypeError("expected the server's URL as the first argument");
+  return new URL(path, base);
+}

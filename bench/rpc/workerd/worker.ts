@@ -1,0 +1,89 @@
+import { DurableObject } from "cloudflare:workers";
+import { systemClock } from "../../../src/common/clock.ts";
+import { consoleLogger } from "../../../src/common/console-logger.ts";
+import { systemIds } from "../../../src/common/ids.ts";
+import { durableObject, namespacesOf } from "../../../src/entrypoint/durable-object.ts";
+import { DurableObjectRpcService } from "../../../src/transport/durable-object/durable-object-rpc-service.ts";
+import type { EndpointNamespace } from "../../../src/transport/durable-object/durable-object-rpc-service.ts";
+import type { LoadPlan, LoadResult } from "../load/load.ts";
+import { runLoad } from "../load/run-load.ts";
+import { DurableBenchEndpoint, DurableBenchGateway } from "../target/bench-endpoint.ts";
+import type { DurableBenchTarget } from "../target/bench-target.ts";
+import { stubTarget } from "../target/stub-target.ts";
+import { countedStub } from "./counted-stub.ts";
+import type { TopLevelCalls } from "./counted-stub.ts";
+import { measureRoute } from "./measure-route.ts";
+import { RawObject } from "./raw-object.ts";
+
+interface Environment {
+  readonly CALLER: DurableObjectNamespace<CallerObject>;
+  readonly RAW: DurableObjectNamespace<RawObject>;
+  readonly BENCH: DurableObjectNamespace<SluiceObject>;
+}
+
+export { RawObject };
+
+/** Sluice's target. */
+export class SluiceObject extends durableObject(
+  (context, _env: Environment) => new DurableBenchEndpoint(context),
+  [DurableBenchGateway],
+) {}
+
+const ADDRESS = "v1/-/bench/bench/target";
+const PER_THOUSAND = 1_000;
+
+/** Makes the calls of raw RPC and of Sluice, object to object, in the same loops. */
+export class CallerObject extends DurableObject<Environment> {
+  readonly #targets = new Map<string, DurableBenchTarget>();
+
+  async measure(system: string, plan: LoadPlan): Promise<LoadResult> {
+    if (plan.load === "thousand calls") return this.#countTopLevelCalls(system, plan);
+    let target = this.#targets.get(system);
+    if (target === undefined) this.#targets.set(system, (target = this.#targetOf(system)));
+    return runLoad(target, plan);
+  }
+
+  /** Top-level stub calls per thousand asks, from a caller that has not called yet: sessions it opens are counted. */
+  async #countTopLevelCalls(system: string, plan: LoadPlan): Promise<LoadResult> {
+    const calls: TopLevelCalls = { count: 0 };
+    const asks = await runLoad(this.#targetOf(system, calls), plan);
+    return { value: (calls.count / asks.value) * PER_THOUSAND };
+  }
+
+  #targetOf(system: string, calls?: TopLevelCalls): DurableBenchTarget {
+    switch (system) {
+      case "raw": {
+        const stub = this.env.RAW.getByName("target");
+        return stubTarget(calls === undefined ? stub : countedStub(stub, calls));
+      }
+      case "sluice": {
+        const namespaces = namespacesOf(this.env);
+        const service = new DurableObjectRpcService({
+          namespaceOf: (kind) => counted(namespaces(kind), calls),
+          clock: systemClock,
+          ids: systemIds,
+          log: consoleLogger(),
+        });
+        return service.gateway(DurableBenchGateway, ADDRESS);
+      }
+      default:
+        throw new RangeError(`system: expected raw or sluice, got "${system}"`);
+    }
+  }
+}
+
+function counted(namespace: EndpointNamespace | undefined, calls: TopLevelCalls | undefined): EndpointNamespace | undefined {
+  if (namespace === undefined || calls === undefined) return namespace;
+  return {
+    getByName: (name) => countedStub(namespace.getByName(name), calls),
+    jurisdiction: (jurisdiction) => namespace.jurisdiction(jurisdiction),
+  };
+}
+
+export default {
+  /** `POST /measure` runs a load; everything else is echoed. */
+  async fetch(request, env): Promise<Response> {
+    if (new URL(request.url).pathname === "/measure") return measureRoute(request, env.CALLER.getByName("caller"));
+    return new Response(request.body);
+  },
+} satisfies ExportedHandler<Environment>;
