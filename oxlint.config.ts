@@ -168,6 +168,9 @@ export default defineConfig({
       files: ["test/**"],
       rules: {
         "max-lines": ["error", { max: TEST_LINES }],
+        "vitest/expect-expect": ["error", { assertFunctionNames: ["expect", "expect*", "assert*", "fc.assert"] }],
+        // Properties and tables decide in the test which outcome is right.
+        "vitest/no-conditional-expect": "off",
         // Rows of it.each() are positional parameters.
         "max-params": "off",
         // expect.any() and its like have the type any.
@@ -192,6 +195,7 @@ export default defineConfig({
         "scripts/lint/plugin.ts",
         "examples/**",
         "test/**/*worker.ts",
+        "bench/**/*worker.ts",
         "test/fixtures/**",
       ],
       rules: { "import/no-default-export": "off" },

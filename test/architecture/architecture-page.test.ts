@@ -8,12 +8,12 @@ import {
   replacePictures,
   transitiveReduction,
 } from "../../scripts/generate-architecture.ts";
-import { readText, REPOSITORY } from "./source-tree.ts";
+import { readText, REPOSITORY, TOOL_TIMEOUT_MILLIS } from "./source-tree.ts";
 
 describe("docs/architecture.md", () => {
   const page = readText("docs/architecture.md");
 
-  it("shows the import graph as it is (else: npm run docs)", () => {
+  it("shows the import graph as it is (else: npm run docs)", { timeout: TOOL_TIMEOUT_MILLIS }, () => {
     expect(page).toBe(replacePictures(page, drawPictures(readImports())));
   });
 

@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { REPOSITORY, TOOL_TIMEOUT_MILLIS } from "./source-tree.ts";
 
 /**
  * Proves every rule of the linter's configuration once, by a planted violation: a tree outside the repository, linted with the
@@ -17,8 +18,6 @@ interface Planted {
   /** The rule that must be reported; undefined for a file that must pass. */
   readonly rule: string | undefined;
 }
-
-const REPOSITORY = resolve(import.meta.dirname, "../..");
 
 /** Files the planted imports point at. */
 const TARGETS = [
@@ -249,7 +248,7 @@ describe("the linter's rules", () => {
     for (const { code: rule, filename } of Report.parse(JSON.parse(run.stdout)).diagnostics) {
       found.set(filename, [...(found.get(filename) ?? []), rule ?? "no rule"]);
     }
-  });
+  }, TOOL_TIMEOUT_MILLIS);
 
   afterAll(() => rmSync(tree, { recursive: true, force: true }));
 

@@ -4,12 +4,15 @@ import { join, relative, resolve } from "node:path";
 /** The repository these tests look at. */
 export const REPOSITORY = resolve(import.meta.dirname, "../..");
 
-/** All files below a folder of the repository, as paths relative to the repository; empty if there is no such folder. */
+/** Time for a test that starts a compiler, a linter or a test runner, on a busy machine too. */
+export const TOOL_TIMEOUT_MILLIS = 60_000;
+
+/** All files below a folder of the repository, installed packages and hidden folders aside, as paths relative to the repository. */
 export function filesBelow(folder: string, keep: (path: string) => boolean = () => true): string[] {
   return readdirSync(join(REPOSITORY, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => relative(REPOSITORY, join(entry.parentPath, entry.name)).replaceAll("\\", "/"))
-    .filter(keep)
+    .filter((path) => !/(^|\/)(node_modules|\.[^/]+)\//.test(path) && keep(path))
     .toSorted();
 }
 
