@@ -123,6 +123,18 @@ describe("WindowAggregateOperator", () => {
     );
   });
 
+  it("checks what a custom aggregate returns", () => {
+    const wrong = { ...count(), getResult: () => 1.5 };
+    const harness = new OperatorHarness(new WindowAggregateOperator(aggregation({ aggregates: { records: wrong } })));
+    feed(harness, at(5));
+    expect(() => harness.operator.processWatermark(MAX_WATERMARK)).toThrow(
+      expect.objectContaining({
+        code: "USER_CODE",
+        message: "tested: records: expected an integer of at most 53 bits, got 1.5",
+      }),
+    );
+  });
+
   it("needs event time", () => {
     const harness = new OperatorHarness(new WindowAggregateOperator(aggregation()));
     expect(() => harness.operator.processElement(at(5), undefined)).toThrow(

@@ -122,11 +122,23 @@ describe("snapshot format v1", () => {
     ]);
   });
 
+  it("reads a range whatever the order in which the groups were given", async () => {
+    const keyed = example[1]?.keyed;
+    if (keyed === undefined) throw new Error("the example has keyed state");
+    const groups = [9, 2, 5].map((keyGroup) => ({ keyGroup, bytes: Uint8Array.of(keyGroup) }));
+    const stored = encodeSnapshot([{ operatorId: operatorId(1), keyed: { ...keyed, groups } }]);
+    const [restored] = await readSnapshot(snapshotInMemory(stored), { start: 2, end: 5 });
+    expect(restored?.keyed?.groups).toEqual([2, 5].map((keyGroup) => ({ keyGroup, bytes: Uint8Array.of(keyGroup) })));
+  });
+
   it("refuses other bytes, later versions, and bytes cut off anywhere", async () => {
     const stored = encodeSnapshot(example);
     await expect(readSnapshot(snapshotInMemory(new Uint8Array(20)))).rejects.toThrow("the bytes are no snapshot");
     await expect(readSnapshot(snapshotInMemory(stored.with(4, 2)))).rejects.toThrow(
       "format version 2 is not known here",
+    );
+    await expect(readSnapshot(snapshotInMemory(Uint8Array.of(...stored, 0)))).rejects.toThrow(
+      `expected ${stored.byteLength} bytes, got ${stored.byteLength + 1}`,
     );
     for (let length = 0; length < stored.byteLength; length++) {
       await expect(readSnapshot(snapshotInMemory(stored.subarray(0, length)))).rejects.toThrow(
