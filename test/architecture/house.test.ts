@@ -113,7 +113,7 @@ describe("silenced rules", () => {
     text.split("\n").filter((line) => {
       const linter = /(?:oxlint|eslint)-disable(?:-next-line|-line)?\b(.*)/.exec(line);
       const compiler = /@ts-(?:expect-error|ignore|nocheck)\b(.*)/.exec(line);
-      const unreasoned = linter !== null && !/--\s+\S+ \S/.test(linter[1] ?? "");
+      const unreasoned = linter !== null && !/--\s+\S+ \w/.test(linter[1] ?? "");
       return unreasoned || (compiler !== null && !/\w{2,}/.test(compiler[1] ?? ""));
     });
 
