@@ -61,8 +61,10 @@ export class InputChannel {
       this.#consumedBytes += event.batch.byteLength;
     }
     if (this.#consumedBytes > 0 && (this.isEmpty || this.#consumedBytes >= GRANT_THRESHOLD_BYTES)) {
-      this.#grant(this.#consumedBytes);
+      const granted = this.#consumedBytes;
+      // A producer on this host sends at once, back into this channel.
       this.#consumedBytes = 0;
+      this.#grant(granted);
     }
     return event;
   }

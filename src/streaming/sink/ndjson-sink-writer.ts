@@ -1,4 +1,5 @@
 import { types, type TypeOf } from "../../common/types/type-factories.ts";
+import { showValue } from "../../common/types/type-mismatch-exception.ts";
 import type { ObjectStore } from "../../runtime/blob/object-store.ts";
 import { userCodeException } from "../operators/user-code.ts";
 import { OperatorStateCodec, type OperatorPart } from "../state/operator-state-codec.ts";
@@ -101,7 +102,9 @@ export class NdjsonSinkWriter<T> implements SinkWriter<T> {
     } catch (error) {
       throw userCodeException(this.#target.name, error);
     }
-    if (line === undefined) throw userCodeException(this.#target.name, new TypeError(`a ${typeof value} is no JSON`));
+    if (line === undefined) {
+      throw userCodeException(this.#target.name, new TypeError(`expected a JSON value, got ${showValue(value)}`));
+    }
     return line;
   }
 

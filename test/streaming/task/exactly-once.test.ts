@@ -32,8 +32,8 @@ function windowedJob(): JobDefinition {
     env
       .fromSource(
         DatagenSource.of({ type: Reading, generate: reading, count: RECORDS, recordsPerSecond: 300 }),
-        WatermarkStrategy.forBoundedOutOfOrderness<{ time: number }>(milliseconds(400)).withTimestampAssigner(
-          (record) => record.time,
+        WatermarkStrategy.forBoundedOutOfOrderness(milliseconds(400)).withTimestampAssigner(
+          (record: { time: number }) => record.time,
         ),
         "readings",
       )

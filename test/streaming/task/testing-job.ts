@@ -59,6 +59,7 @@ export class TestingJob {
   restarts = 0;
   network = new SimulatedNetwork();
   hosts: TaskHostCore[] = [];
+  descriptors: readonly TaskDeploymentDescriptor[] = [];
   #tasks: TestingTask[] = [];
   #control: (() => Promise<void>)[] = [];
   #pending: PendingCheckpoint | undefined;
@@ -92,7 +93,11 @@ export class TestingJob {
   async deploy(): Promise<void> {
     this.#createHosts();
     this.#createTasks();
-    for (const task of this.#tasks) await this.hosts[task.host]?.submitTask(this.#descriptor(task));
+    this.descriptors = this.#tasks.map((task) => this.#descriptor(task));
+    for (const [index, task] of this.#tasks.entries()) {
+      const descriptor = this.descriptors[index];
+      if (descriptor !== undefined) await this.hosts[task.host]?.submitTask(descriptor);
+    }
   }
 
   /** All hosts die at once; new attempts start from the last completed checkpoint. */
