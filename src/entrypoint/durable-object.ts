@@ -4,7 +4,7 @@ import { consoleLogger } from "../common/console-logger.ts";
 import { systemIds } from "../common/ids.ts";
 import { systemRandom } from "../common/random.ts";
 import type { EndpointContext } from "../rpc/endpoint-context.ts";
-import type { ReplyEnvelope, RequestEnvelope } from "../rpc/envelope/v1.ts";
+import type { RequestEnvelope } from "../rpc/envelope/v1.ts";
 import type { GatewayDescriptor, HandlerOf } from "../rpc/gateway-descriptor.ts";
 import type { RpcEndpoint } from "../rpc/rpc-endpoint.ts";
 import { DurableObjectAlarm } from "../storage/durable-object/durable-object-alarm.ts";
@@ -23,8 +23,11 @@ export type HandlersOf<Gateways extends readonly GatewayDescriptor[]> = Gateways
 
 /** The object of an endpoint: nothing of the endpoint itself can be called from outside but through `rpc`. */
 export interface EndpointObject {
-  /** One envelope in, its reply out. Never rejects. */
-  rpc(envelope: RequestEnvelope): Promise<ReplyEnvelope>;
+  /**
+   * One RequestEnvelope in, its ReplyEnvelope out; never rejects. Their types are not told here: the platform's type of a
+   * stub unrolls every value that they may carry, beyond what the compiler bears.
+   */
+  rpc(envelope: unknown): Promise<unknown>;
   alarm(): Promise<void>;
 }
 
@@ -67,8 +70,8 @@ export function durableObject<Env extends object, const Gateways extends readonl
       });
     }
 
-    rpc(envelope: RequestEnvelope): Promise<ReplyEnvelope> {
-      this.#event(`rpc ${envelope.gateway}.${envelope.method}`);
+    rpc(envelope: unknown): Promise<unknown> {
+      this.#event(`rpc ${callText(envelope)}`);
       return this.#host.rpc(envelope);
     }
 
@@ -92,4 +95,11 @@ export function namespacesOf(env: object): (kind: string) => EndpointNamespace |
 function eventLog(env: object, address: string): (what: string) => void {
   if (Reflect.get(env, "SLUICE_EVENT_LOG") !== "1") return () => undefined;
   return (what) => console.log(`event ${address} ${what}`);
+}
+
+/** `Gateway.method` of something that claims to be an envelope. */
+function callText(envelope: unknown): string {
+  const { gateway, method, kind }: Partial<Record<keyof RequestEnvelope, unknown>> =
+    typeof envelope === "object" && envelope !== null ? envelope : {};
+  return `${String(gateway)}.${kind === "handshake" ? "handshake" : String(method)}`;
 }

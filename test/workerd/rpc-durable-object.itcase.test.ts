@@ -1,0 +1,111 @@
+/// <reference types="@cloudflare/vitest-plugin/types" />
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+import { createDurableObjectWorld } from "../conformance/durable-object-world.ts";
+import { envelope } from "../conformance/row.ts";
+import type { ProbeEnvironment } from "../fixtures/rpc/probe-objects.ts";
+import { FencedProbeGateway, ProbeGateway, QueueProbeGateway } from "../fixtures/rpc/probe-gateways.ts";
+
+// The bindings are those of test/workerd/wrangler.toml.
+const probes = env as unknown as ProbeEnvironment;
+
+describe("an endpoint as a Durable Object", () => {
+  const world = createDurableObjectWorld(probes);
+  const open = (): string => world.open("probe");
+
+  it("survives eviction: a new incarnation of the same state, no onStop", async () => {
+    const address = open();
+    const probe = world.service.gateway(ProbeGateway, address);
+    await probe.add(3);
+    await evictDurableObject(probes.PROBE.getByName(address));
+    expect(await probe.whoAreYou()).toEqual({ epoch: 1, incarnation: 2, reason: "recovered" });
+    expect(await probe.total()).toBe(3);
+    expect(await world.service.gateway(QueueProbeGateway, address).lifecycle()).toEqual(["onStart running=true"]);
+  });
+
+  it("is woken by its alarm alone, and the timer's turn runs in it", async () => {
+    const address = open();
+    await world.service.gateway(QueueProbeGateway, address).setTimer("wake", 3_600_000, 0);
+    const stub = probes.PROBE.getByName(address);
+    await evictDurableObject(stub);
+    await runInDurableObject(stub, (_object, state) => {
+      // The hour passes.
+      state.storage.sql.exec("UPDATE sluice_timers SET due = 0");
+    });
+    expect(await runDurableObjectAlarm(stub)).toBe(true);
+    expect(await world.service.gateway(QueueProbeGateway, address).timersRun()).toEqual(["wake"]);
+    expect(await runInDurableObject(stub, (_object, state) => state.storage.getAlarm())).toBeNull();
+  });
+
+  it("holds no alarm without timers: none set, the last one fired, or terminated", async () => {
+    const alarmOf = (address: string): Promise<number | null> =>
+      runInDurableObject(probes.PROBE.getByName(address), (_object, state) => state.storage.getAlarm());
+    const idle = open();
+    await world.service.gateway(ProbeGateway, idle).total();
+    expect(await alarmOf(idle)).toBeNull();
+    const fired = open();
+    await world.service.gateway(QueueProbeGateway, fired).setTimer("soon", 5, 0);
+    await world.elapse(100);
+    expect(await world.service.gateway(QueueProbeGateway, fired).timersRun()).toEqual(["soon"]);
+    expect(await alarmOf(fired)).toBeNull();
+    const terminated = open();
+    await world.service.gateway(QueueProbeGateway, terminated).setTimer("never", 3_600_000, 0);
+    expect(await alarmOf(terminated)).not.toBeNull();
+    await world.service.gateway(ProbeGateway, terminated).terminateHolding("");
+    expect(await alarmOf(terminated)).toBeNull();
+  });
+
+  it("that failed to start is reset, and tries again at the next call", async () => {
+    const address = world.open("failing-probe");
+    const probe = world.service.gateway(ProbeGateway, address);
+    const incarnations: unknown[] = [];
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      await expect(probe.noted().catch((error: unknown) => Promise.reject(error))).rejects.toMatchObject({
+        code: "ENDPOINT_NOT_STARTED",
+        retryable: true,
+        cause: { cause: { code: "CONFLICT" } },
+      });
+      await world.elapse(50);
+      const row = await runInDurableObject(probes.FAILING_PROBE.getByName(address), (_object, state) =>
+        state.storage.sql.exec("SELECT incarnation FROM sluice_identity").one(),
+      );
+      incarnations.push(row["incarnation"]);
+      await world.elapse(50);
+    }
+    expect(Number(incarnations[1])).toBeGreaterThan(Number(incarnations[0]));
+  });
+
+  it("fails calls in flight when it is reset, as retryable; the next call reaches the next instance", async () => {
+    const address = open();
+    const probe = world.service.gateway(ProbeGateway, address);
+    await probe.total();
+    const waiting = probe.hold("x").catch((error: unknown) => error);
+    await probe.total();
+    await world.crash(address);
+    expect(await waiting).toMatchObject({ code: "RECIPIENT_UNREACHABLE", retryable: true });
+    expect(await probe.whoAreYou()).toMatchObject({ incarnation: 2 });
+  });
+
+  it("keeps the epoch it granted itself", async () => {
+    const address = world.open("fenced-probe");
+    const gateway = world.service.gateway(FencedProbeGateway, address);
+    await gateway.noted();
+    await world.crash(address);
+    await gateway.noted();
+    await world.crash(address);
+    await gateway.noted();
+    expect(gateway.getFencingToken()).toBe(3);
+  });
+
+  it("offers nothing but envelopes to others: no method of its endpoint can be called", async () => {
+    const address = open();
+    const stub = probes.PROBE.getByName(address);
+    for (const method of ["add", "onStart", "terminate", "getSelfGateway"]) {
+      const call = async (): Promise<unknown> => (Reflect.get(stub, method) as (by: number) => Promise<unknown>)(1);
+      await expect(call()).rejects.toThrow(/does not implement/);
+    }
+    const reply = await stub.rpc(envelope(address, { method: "onStart" }));
+    expect(reply).toMatchObject({ outcome: "error", error: { code: "RPC_CONNECTION" } });
+  });
+});
