@@ -116,7 +116,13 @@ function vertices(): readonly ExecutionJobVertexInfo[] {
       executions: subtasks.map((subtask) =>
         execution({
           subtask,
-          metrics: { recordsIn: 10, recordsOut: 10, bytesOut: 100, remoteRecordsOut: 5, busyMillis: 1.5 },
+          metrics: {
+            recordsOut: 10,
+            bytesOut: 100,
+            remoteRecordsOut: 5,
+            busyMillis: 1.5,
+            sourcePosition: 16,
+          },
         }),
       ),
     },
@@ -130,7 +136,13 @@ function vertices(): readonly ExecutionJobVertexInfo[] {
       executions: subtasks.map((subtask) =>
         execution({
           subtask,
-          metrics: { recordsIn: 10, recordsOut: 2, bytesIn: 100, peakChannelBytes: 4_000, channelCreditBytes: 65_536 },
+          metrics: {
+            recordsIn: 10,
+            bytesIn: 100,
+            peakChannelBytes: 4_000,
+            channelCreditBytes: 65_536,
+            sinkRecords: 2,
+          },
         }),
       ),
     },

@@ -105,7 +105,7 @@ export const SluiceJobInfo = z.object({
   latestCheckpointId: z.int().nullable(),
   /** Records read by the sources, those before the restored checkpoint included. */
   recordsIn: Count,
-  /** Records received by the sinks since the last start of the job. */
+  /** Records given to the sinks since the last start of the job. */
   recordsOut: Count,
   tasksRunning: Count,
   tasksTotal: Count,

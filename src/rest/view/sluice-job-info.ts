@@ -3,6 +3,7 @@ import type {
   ExecutionInfo,
   ExecutionJobVertexInfo,
 } from "../../runtime/messages/execution-graph-info.ts";
+import type { TaskMetrics } from "../../runtime/messages/task-metrics.ts";
 import type { SluiceJobInfo } from "../messages/sluice-messages.ts";
 import { jobTimes } from "./execution-times.ts";
 
@@ -10,11 +11,8 @@ import { jobTimes } from "./execution-times.ts";
 export function sluiceJobInfo(info: ExecutionGraphInfo, now: number): SluiceJobInfo {
   const { checkpoints } = info;
   const times = jobTimes(info, now);
-  const consumed = new Set(info.vertices.flatMap(({ inputs }) => inputs.map(({ source }) => source)));
   const tasks = info.vertices.flatMap((vertex) => vertex.executions.map((execution) => taskInfo(vertex, execution)));
   const restored = checkpoints?.latestRestored;
-  const sources = info.vertices.filter(({ inputs }) => inputs.length === 0);
-  const sinks = info.vertices.filter(({ id }) => !consumed.has(id));
   return {
     id: info.jobId,
     name: info.name,
@@ -27,8 +25,12 @@ export function sluiceJobInfo(info: ExecutionGraphInfo, now: number): SluiceJobI
     restoredPosition: restored?.sourcePosition ?? null,
     checkpoints: checkpoints?.counts.completed ?? 0,
     latestCheckpointId: checkpoints?.latestCompleted?.checkpointId ?? null,
-    recordsIn: (restored?.sourcePosition ?? 0) + sumOf(sources, ({ recordsIn }) => recordsIn),
-    recordsOut: sumOf(sinks, ({ recordsOut }) => recordsOut),
+    // After a restart the attempts have reported nothing for a moment.
+    recordsIn: Math.max(
+      restored?.sourcePosition ?? 0,
+      sumOf(info, ({ sourcePosition }) => sourcePosition),
+    ),
+    recordsOut: sumOf(info, ({ sinkRecords }) => sinkRecords),
     tasksRunning: tasks.filter(({ state }) => state === "RUNNING").length,
     tasksTotal: tasks.length,
     tasks,
@@ -36,11 +38,10 @@ export function sluiceJobInfo(info: ExecutionGraphInfo, now: number): SluiceJobI
   };
 }
 
-function sumOf(
-  vertices: readonly ExecutionJobVertexInfo[],
-  counter: (metrics: ExecutionInfo["metrics"]) => number,
-): number {
-  return vertices.flatMap(({ executions }) => executions).reduce((sum, { metrics }) => sum + counter(metrics), 0);
+function sumOf(info: ExecutionGraphInfo, counter: (metrics: TaskMetrics) => number | undefined): number {
+  return info.vertices
+    .flatMap(({ executions }) => executions)
+    .reduce((sum, { metrics }) => sum + (counter(metrics) ?? 0), 0);
 }
 
 function taskInfo(vertex: ExecutionJobVertexInfo, execution: ExecutionInfo): SluiceJobInfo["tasks"][number] {

@@ -13,6 +13,10 @@ export interface TaskMetrics {
   readonly peakChannelBytes: number;
   readonly channelCreditBytes: number;
   readonly currentInputWatermark?: number;
+  /** Records a source subtask has read since the job's first start; only sources have it. */
+  readonly sourcePosition?: number;
+  /** Records this attempt gave to its sinks, committed or not; only tasks with sinks have it. */
+  readonly sinkRecords?: number;
 }
 
 export const NO_METRICS: TaskMetrics = {

@@ -31,7 +31,7 @@ type ChainElement =
       readonly operatorId: OperatorID;
       readonly operator: OneInputStreamOperator<unknown, unknown>;
     }
-  | { readonly kind: "sink"; readonly operatorId: OperatorID; readonly writer: SinkWriter<unknown> };
+  | { readonly kind: "sink"; readonly operatorId: OperatorID; readonly writer: SinkWriter<unknown>; written: number };
 
 /** The operators of one job vertex in one subtask, wired to each other and to the result partitions, opened from the tail. */
 export class OperatorChain {
@@ -83,6 +83,12 @@ export class OperatorChain {
     return this.#writers().reduce((sum, writer) => sum + writer.bufferedBytes(), 0);
   }
 
+  /** Records given to the sinks of the chain; `undefined` if it has none. */
+  get sinkRecords(): number | undefined {
+    const counts = this.#elements.flatMap((element) => (element.kind === "sink" ? [element.written] : []));
+    return counts.length === 0 ? undefined : counts.reduce((sum, count) => sum + count, 0);
+  }
+
   close(): void {
     for (const element of this.#elements) if (element.kind === "operator") element.operator.close();
   }
@@ -123,7 +129,7 @@ export class OperatorChain {
           type: this.#inputType(chained),
           restored: this.#restoredParts(node),
         });
-        return { kind: "sink", operatorId, writer };
+        return { kind: "sink", operatorId, writer, written: 0 };
       }
     }
   }
@@ -189,7 +195,13 @@ function inputOf(element: ChainElement): Output<unknown> {
     }
     case "sink": {
       const { writer } = element;
-      return { collect: (value, timestamp) => writer.write(value, timestamp), emitWatermark: () => undefined };
+      return {
+        collect: (value, timestamp) => {
+          writer.write(value, timestamp);
+          element.written += 1;
+        },
+        emitWatermark: () => undefined,
+      };
     }
   }
 }

@@ -181,6 +181,8 @@ export class StreamTask {
 
   metrics(): TaskMetrics {
     const { gate, partitions } = this.channels;
+    const sourcePosition = this.#chain?.source?.recordsRead();
+    const sinkRecords = this.#chain?.sinkRecords;
     const sum = (count: "records" | "bytes" | "remoteRecords"): number =>
       partitions.reduce((total, partition) => total + partition.counters[count], 0);
     return {
@@ -193,6 +195,8 @@ export class StreamTask {
       peakChannelBytes: gate.peakChannelBytes,
       channelCreditBytes: CHANNEL_CREDIT_BYTES,
       ...(gate.watermark === MIN_WATERMARK ? {} : { currentInputWatermark: gate.watermark }),
+      ...(sourcePosition === undefined ? {} : { sourcePosition }),
+      ...(sinkRecords === undefined ? {} : { sinkRecords }),
     };
   }
 

@@ -160,7 +160,7 @@ describe("one job (contract: rest-v1 5.4)", () => {
       "end-time": -1,
       tasks: { RUNNING: 4, CANCELING: 0 },
       metrics: {
-        "read-records": 40,
+        "read-records": 0,
         "write-records": 40,
         "write-bytes": 400,
         "read-records-complete": true,
@@ -347,7 +347,7 @@ describe("vertices (contract: rest-v1 5.5, 5.6)", () => {
         RUNNING: NOW - STARTED - 4_000,
       },
     });
-    expect(details.aggregated.metrics["read-records"]).toEqual({
+    expect(details.aggregated.metrics["write-records"]).toEqual({
       min: 10,
       max: 10,
       avg: 10,
@@ -500,7 +500,7 @@ describe("GET /sluice/jobs/:jobid", () => {
       restoredPosition: 25,
       checkpoints: 2,
       latestCheckpointId: 2,
-      recordsIn: 65,
+      recordsIn: 64,
       recordsOut: 8,
       tasksRunning: 8,
       tasksTotal: 8,
@@ -528,7 +528,7 @@ describe("GET /sluice/jobs/:jobid", () => {
       restoredCheckpointId: null,
       restoredPosition: null,
       checkpoints: 0,
-      recordsIn: 40,
+      recordsIn: 64,
       failure: "Error: boom",
     });
   });
