@@ -59,7 +59,8 @@ export function clusterName(cluster: string = DEFAULT_CLUSTER): ClusterName {
 /** Cluster of the endpoint with this address. @throws SluiceException INVALID_ARGUMENT if it is no object name. */
 export function clusterOf(address: string): ClusterName {
   const name = parseObjectName(address);
-  if (name === undefined) throw new SluiceException("INVALID_ARGUMENT", `address: expected an object name, got ${address}`);
+  if (name === undefined)
+    throw new SluiceException("INVALID_ARGUMENT", `address: expected an object name, got ${address}`);
   return { jurisdiction: name.jurisdiction, cluster: name.cluster };
 }
 

@@ -33,7 +33,10 @@ import { ManualClock } from "./manual-clock.ts";
 
 export interface MiniClusterOptions {
   /** Makes the task hosts; `lose` is told when a TaskExecutor's memory is lost, and its host with it. */
-  readonly hosts: (clock: ManualClock, objects: InMemoryObjectStore) => TaskHostFactory & { lose?(self: ResourceID): void };
+  readonly hosts: (
+    clock: ManualClock,
+    objects: InMemoryObjectStore,
+  ) => TaskHostFactory & { lose?(self: ResourceID): void };
   readonly log?: Logger;
   /** Decides the fate of every message. */
   readonly intercept?: (call: TracedCall, envelope: RequestEnvelope) => LocalDelivery;
@@ -101,7 +104,9 @@ export class MiniCluster {
 
   /** Addresses of this kind that were ever called. */
   addresses(kind?: EndpointKind): readonly string[] {
-    return [...this.#databases.keys()].filter((address) => kind === undefined || parseObjectName(address)?.kind === kind);
+    return [...this.#databases.keys()].filter(
+      (address) => kind === undefined || parseObjectName(address)?.kind === kind,
+    );
   }
 
   /** The object loses its memory, as in a crash of its process. */
@@ -133,7 +138,8 @@ export class MiniCluster {
   ): Promise<void> {
     const end = this.clock.now() + limitMillis;
     while (!(await this.#settled(condition))) {
-      if (this.clock.now() >= end) throw new Error(`the condition does not hold after ${limitMillis} ms of virtual time`);
+      if (this.clock.now() >= end)
+        throw new Error(`the condition does not hold after ${limitMillis} ms of virtual time`);
       await this.clock.advance(stepMillis);
     }
   }
@@ -198,7 +204,10 @@ export class MiniCluster {
       case "job-master":
         return { gateways: [JobMasterGateway], factory: (context) => new JobMaster(context, { objects }) };
       case "task-executor":
-        return { gateways: [TaskExecutorGateway], factory: (context) => new TaskExecutor(context, { hosts: this.#hosts }) };
+        return {
+          gateways: [TaskExecutorGateway],
+          factory: (context) => new TaskExecutor(context, { hosts: this.#hosts }),
+        };
     }
   }
 }

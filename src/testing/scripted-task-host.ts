@@ -31,7 +31,13 @@ interface ScriptedTask {
   finalCheckpoint: number | undefined;
 }
 
-const METRICS: CheckpointMetrics = { alignmentMillis: 0, syncMillis: 0, asyncMillis: 0, startDelayMillis: 0, processedBytes: 0 };
+const METRICS: CheckpointMetrics = {
+  alignmentMillis: 0,
+  syncMillis: 0,
+  asyncMillis: 0,
+  startDelayMillis: 0,
+  processedBytes: 0,
+};
 /** Records that scripted sources claim to have read, per checkpoint. */
 const RECORDS_PER_CHECKPOINT = 100;
 
@@ -86,7 +92,9 @@ export class ScriptedTaskHosts implements TaskHostFactory {
 
   /** @internal every host with tasks of the job. */
   ofJob(jobId: JobID): readonly ScriptedTaskHost[] {
-    return [...this.#hosts.values()].filter((host) => [...host.tasks.values()].some((task) => task.descriptor.jobId === jobId));
+    return [...this.#hosts.values()].filter((host) =>
+      [...host.tasks.values()].some((task) => task.descriptor.jobId === jobId),
+    );
   }
 }
 
@@ -216,7 +224,10 @@ class ScriptedTaskHost implements TaskHost {
     const report: TaskHostReport = {
       states: this.#states,
       endOfData: this.#endOfData,
-      acknowledgements: [...this.#acknowledgements].map(([checkpointId, acknowledgements]) => ({ checkpointId, acknowledgements })),
+      acknowledgements: [...this.#acknowledgements].map(([checkpointId, acknowledgements]) => ({
+        checkpointId,
+        acknowledgements,
+      })),
       declines: [],
       metrics: [...this.tasks.keys()].map((attemptId) => ({ attemptId, metrics: NO_METRICS })),
       active: this.tasks.size > 0,

@@ -103,7 +103,10 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
     if (repeated !== undefined) return this.#awaitStart(repeated);
     const jobGraph = parseJobGraph(submission.jobGraph);
     if (this.#activeJobs().length >= MAX_ACTIVE_JOBS) {
-      throw new SluiceException("QUOTA_EXCEEDED", `jobs: at most ${MAX_ACTIVE_JOBS} at a time; cancel one or wait for its end`);
+      throw new SluiceException(
+        "QUOTA_EXCEEDED",
+        `jobs: at most ${MAX_ACTIVE_JOBS} at a time; cancel one or wait for its end`,
+      );
     }
     const job = this.#jobs.add({ ...submission, jobGraph }, this.clock.now());
     this.timers.setAfter(START_TIMER + job.jobId, RETRY_DELAY);
@@ -154,7 +157,9 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
     }
     return this.ask(Promise.all(questions), (active) => {
       const all = [...active, ...ended.values()];
-      return all.sort((left, right) => right.startTimeMillis - left.startTimeMillis || (left.jobId < right.jobId ? -1 : 1));
+      return all.sort(
+        (left, right) => right.startTimeMillis - left.startTimeMillis || (left.jobId < right.jobId ? -1 : 1),
+      );
     });
   }
 
@@ -181,7 +186,9 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
     );
   }
 
-  requestCheckpointStats(jobId: JobID): CheckpointStatsSnapshot | undefined | Later<CheckpointStatsSnapshot | undefined> {
+  requestCheckpointStats(
+    jobId: JobID,
+  ): CheckpointStatsSnapshot | undefined | Later<CheckpointStatsSnapshot | undefined> {
     const ended = this.#results.getInfo(jobId);
     if (ended !== undefined) return ended.checkpoints;
     const job = this.#requireJob(jobId);
@@ -368,13 +375,16 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
 
   #requireJob(jobId: JobID): AcceptedJob {
     const job = this.#jobs.get(jobId);
-    if (job === undefined || this.#results.isExpired(jobId)) throw new SluiceException("JOB_NOT_FOUND", `job ${jobId} does not exist`);
+    if (job === undefined || this.#results.isExpired(jobId))
+      throw new SluiceException("JOB_NOT_FOUND", `job ${jobId} does not exist`);
     return job;
   }
 
   #detailsOfActive(job: AcceptedJob): Promise<JobDetails> {
     const stored = detailsOf(this.#pictureFromStore(job));
-    return this.#cache.get(`${job.jobId}/details`, () => this.#jobMaster(job.jobId).requestJobDetails()).catch(() => stored);
+    return this.#cache
+      .get(`${job.jobId}/details`, () => this.#jobMaster(job.jobId).requestJobDetails())
+      .catch(() => stored);
   }
 
   #pictureFromStore(job: AcceptedJob): ExecutionGraphInfo {
@@ -387,7 +397,8 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
 
   #overview({ taskManagers, slotsTotal, slotsFree }: ResourceOverview): ClusterOverview {
     const statuses = this.#knownJobs().map(({ jobId }) => this.#results.get(jobId)?.status);
-    const count = (status: JobStatus | undefined): number => statuses.filter((candidate) => candidate === status).length;
+    const count = (status: JobStatus | undefined): number =>
+      statuses.filter((candidate) => candidate === status).length;
     return {
       taskManagers,
       slotsTotal,

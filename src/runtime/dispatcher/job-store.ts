@@ -44,7 +44,9 @@ export class JobStore {
   /** Oldest first. */
   all(): readonly AcceptedJob[] {
     const jobs = this.#storage.list(JOB_PREFIX, JOB).map(([, job]) => job);
-    return jobs.sort((left, right) => left.submittedMillis - right.submittedMillis || (left.jobId < right.jobId ? -1 : 1));
+    return jobs.sort(
+      (left, right) => left.submittedMillis - right.submittedMillis || (left.jobId < right.jobId ? -1 : 1),
+    );
   }
 
   /** `undefined` once the job is cleaned up. */
@@ -79,7 +81,10 @@ export class JobStore {
     }
     const job = this.get(jobGraph.jobId);
     if (job !== undefined && job.requestHash !== requestHash) {
-      throw new SluiceException("DUPLICATE_JOB_SUBMISSION", `job ${job.jobId} was submitted before with another request`);
+      throw new SluiceException(
+        "DUPLICATE_JOB_SUBMISSION",
+        `job ${job.jobId} was submitted before with another request`,
+      );
     }
     return job;
   }

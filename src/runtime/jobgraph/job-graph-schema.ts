@@ -23,7 +23,9 @@ function describe(value: unknown): string {
 }
 
 function expected(what: string): { readonly error: (issue: { readonly input?: unknown }) => string } {
-  return { error: (issue) => (issue.input === undefined ? `expected ${what}` : `expected ${what}, got ${show(issue.input)}`) };
+  return {
+    error: (issue) => (issue.input === undefined ? `expected ${what}` : `expected ${what}, got ${show(issue.input)}`),
+  };
 }
 
 function integer(from: number, to: number): z.ZodNumber {

@@ -62,7 +62,8 @@ function findDanglingEdge(vertices: readonly JobVertex[]): string | undefined {
       const consumer = byId.get(output.consumer);
       if (consumer === undefined) return `${field}.consumer: there is no vertex ${output.consumer}`;
       const readers = consumer.inputs.filter(({ dataSet }) => dataSet === output.id).length;
-      if (readers !== 1) return `${field}.consumer: vertex ${consumer.id} reads ${output.id} ${readers} times, expected once`;
+      if (readers !== 1)
+        return `${field}.consumer: vertex ${consumer.id} reads ${output.id} ${readers} times, expected once`;
     }
   }
   return undefined;
@@ -103,7 +104,8 @@ function findOrderFault(vertices: readonly JobVertex[]): string | undefined {
 function findMissingEnd(vertices: readonly JobVertex[]): string | undefined {
   for (const [index, vertex] of vertices.entries()) {
     const source = vertex.operators.some(({ kind }) => kind === "source");
-    if (vertex.inputs.length === 0 && !source) return `vertices[${index}]: the vertex has neither an input nor a source`;
+    if (vertex.inputs.length === 0 && !source)
+      return `vertices[${index}]: the vertex has neither an input nor a source`;
     if (vertex.inputs.length > 0 && source) return `vertices[${index}]: the vertex has an input and a source`;
   }
   const sink = vertices.some((vertex) => vertex.operators.some(({ kind }) => kind === "sink"));

@@ -53,7 +53,9 @@ export function planAllocation(need: SlotNeed, workers: readonly Worker[], quota
     const reclaim = held.filter(({ slot }) => slot.state !== "FREE" && !slot.active).map(({ ref }) => ref);
     return { renew: [], allocate: [], newWorkers: 0, reclaim, unfulfilled: 0, acquired: held.length };
   }
-  const renew = held.filter(({ slot }) => slot.state !== "FREE" && slot.jobMasterId < need.jobMasterId).map(({ ref }) => ref);
+  const renew = held
+    .filter(({ slot }) => slot.state !== "FREE" && slot.jobMasterId < need.jobMasterId)
+    .map(({ ref }) => ref);
   let missing = Math.max(0, need.requiredSlots - held.length);
   const allocate = slots
     .filter(({ slot, worker }) => slot.state === "FREE" && worker.phase === "registered" && !worker.draining)

@@ -41,7 +41,11 @@ export interface SlotManagerServices {
   readonly resourceManagerId: ResourceManagerId;
   readonly address: string;
   taskExecutor(address: string): TaskExecutorGateway;
-  ask<R>(promise: Promise<R>, onResult: (result: R) => undefined, onError: (error: SluiceException) => undefined): Later<undefined>;
+  ask<R>(
+    promise: Promise<R>,
+    onResult: (result: R) => undefined,
+    onError: (error: SluiceException) => undefined,
+  ): Later<undefined>;
   /** Something has to be tried again in a while. */
   retryLater(): void;
   /** The need of the job is to be looked at again, soon. */
@@ -207,7 +211,8 @@ export class SlotManager {
     const worker = this.#services.workers.get(resourceId);
     if (worker?.phase !== "registered") return;
     for (const [slotIndex, slot] of worker.slots.entries()) {
-      if (slot.state === "PENDING" && !this.#inFlight.has(slot.allocationId)) this.#request(worker, { slotIndex, slot }, job);
+      if (slot.state === "PENDING" && !this.#inFlight.has(slot.allocationId))
+        this.#request(worker, { slotIndex, slot }, job);
     }
   }
 
@@ -220,7 +225,9 @@ export class SlotManager {
     const ref: SlotRef = { resourceId: worker.resourceId, slotIndex };
     const isCurrent = (): boolean => {
       const current = this.#slotAt(ref);
-      return current.state === "PENDING" && current.allocationId === allocationId && current.jobMasterId === jobMasterId;
+      return (
+        current.state === "PENDING" && current.allocationId === allocationId && current.jobMasterId === jobMasterId
+      );
     };
     this.#inFlight.add(allocationId);
     this.#services.ask(

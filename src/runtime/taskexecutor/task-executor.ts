@@ -64,7 +64,10 @@ export class TaskExecutor extends RpcEndpoint implements HandlerOf<typeof TaskEx
       this.storage.put(START_KEY, start);
       this.#open(start);
     } else if (known.jobId !== start.jobId || known.resourceManagerId !== start.resourceManagerId) {
-      throw new SluiceException("TASK_MANAGER", `${this.#resourceId} works for job ${known.jobId}, not for ${start.jobId}`);
+      throw new SluiceException(
+        "TASK_MANAGER",
+        `${this.#resourceId} works for job ${known.jobId}, not for ${start.jobId}`,
+      );
     }
     return ACKNOWLEDGE;
   }
@@ -72,11 +75,17 @@ export class TaskExecutor extends RpcEndpoint implements HandlerOf<typeof TaskEx
   requestSlot(request: SlotRequest): Acknowledge {
     const worker = this.#requireResourceManager(request.resourceManagerId);
     if (request.jobId !== worker.start.jobId) {
-      throw new SluiceException("TASK_MANAGER", `${this.#resourceId} works for job ${worker.start.jobId}, not for ${request.jobId}`);
+      throw new SluiceException(
+        "TASK_MANAGER",
+        `${this.#resourceId} works for job ${worker.start.jobId}, not for ${request.jobId}`,
+      );
     }
     const known = worker.jobManager?.jobMasterId;
     if (known !== undefined && request.jobMasterId < known) {
-      throw new SluiceException("TASK_MANAGER", `slot request for JobMaster ${request.jobMasterId}, which was superseded`);
+      throw new SluiceException(
+        "TASK_MANAGER",
+        `slot request for JobMaster ${request.jobMasterId}, which was superseded`,
+      );
     }
     worker.requestSlot(request);
     return ACKNOWLEDGE;
@@ -93,10 +102,12 @@ export class TaskExecutor extends RpcEndpoint implements HandlerOf<typeof TaskEx
       throw new SluiceException("TASK_SUBMISSION", `attempt ${descriptor.attemptId}: ${reason}`, { retryable: true });
     };
     const worker = this.#worker;
-    if (worker?.jobManager === undefined || !worker.isRegisteredAtJobManager) return refuse("no JobMaster is connected");
+    if (worker?.jobManager === undefined || !worker.isRegisteredAtJobManager)
+      return refuse("no JobMaster is connected");
     if (worker.jobManager.jobMasterId !== jobMasterId) return refuse("the call is not from the connected JobMaster");
     if (worker.jobManager.jobId !== descriptor.jobId) return refuse(`job ${descriptor.jobId} has no slots here`);
-    if (!worker.activateSlot(descriptor.allocationId)) return refuse(`slot ${descriptor.allocationId} is not allocated here`);
+    if (!worker.activateSlot(descriptor.allocationId))
+      return refuse(`slot ${descriptor.allocationId} is not allocated here`);
     worker.tasks.submit(descriptor);
     this.#armBackStop();
     return ACKNOWLEDGE;
@@ -108,7 +119,11 @@ export class TaskExecutor extends RpcEndpoint implements HandlerOf<typeof TaskEx
 
   triggerCheckpoint(
     attemptIds: readonly ExecutionAttemptID[],
-    checkpoint: { readonly checkpointId: number; readonly timestampMillis: number; readonly options: CheckpointOptions },
+    checkpoint: {
+      readonly checkpointId: number;
+      readonly timestampMillis: number;
+      readonly options: CheckpointOptions;
+    },
     jobMasterId: JobMasterId,
   ): Later<Acknowledge> {
     const { checkpointId, timestampMillis } = checkpoint;
@@ -136,13 +151,17 @@ export class TaskExecutor extends RpcEndpoint implements HandlerOf<typeof TaskEx
   }
 
   disconnectResourceManager(resourceManagerId: ResourceManagerId, cause: SerializedThrowable): undefined {
-    if (this.#worker?.start.resourceManagerId === resourceManagerId) this.#worker.reconnectResourceManager(cause.message);
+    if (this.#worker?.start.resourceManagerId === resourceManagerId)
+      this.#worker.reconnectResourceManager(cause.message);
   }
 
   releaseTaskExecutor(resourceManagerId: ResourceManagerId): Acknowledge | Later<Acknowledge> {
     const known = this.#worker?.start.resourceManagerId;
     if (known !== undefined && resourceManagerId < known) {
-      throw new SluiceException("TASK_MANAGER", `release by ResourceManager ${resourceManagerId}, which was superseded`);
+      throw new SluiceException(
+        "TASK_MANAGER",
+        `release by ResourceManager ${resourceManagerId}, which was superseded`,
+      );
     }
     return this.ask(this.#release(), () => ACKNOWLEDGE);
   }

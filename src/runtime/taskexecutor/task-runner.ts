@@ -154,7 +154,9 @@ export class TaskRunner {
       host.triggerCheckpoint(trigger),
       () => ACKNOWLEDGE,
       (error) => {
-        throw new SluiceException("CHECKPOINT", `checkpoint ${trigger.checkpointId}: ${error.message}`, { cause: error });
+        throw new SluiceException("CHECKPOINT", `checkpoint ${trigger.checkpointId}: ${error.message}`, {
+          cause: error,
+        });
       },
     );
   }
@@ -164,9 +166,7 @@ export class TaskRunner {
     const host = this.#host;
     if (host === undefined) return;
     this.#services.ask(
-      outcome === "complete"
-        ? host.notifyCheckpointComplete(checkpointId)
-        : host.notifyCheckpointAborted(checkpointId),
+      outcome === "complete" ? host.notifyCheckpointComplete(checkpointId) : host.notifyCheckpointAborted(checkpointId),
       () => undefined,
       (error) => {
         this.#services.log.warn("checkpoint notice failed", { checkpointId, outcome, error: error.message });
@@ -222,7 +222,9 @@ export class TaskRunner {
     for (const decline of report.declines) if (attached(decline.attemptId)) this.#listener.onDecline(decline);
     this.#listener.onMetrics();
     if (report.active) return;
-    const lost = held.filter(({ attemptId }) => this.#tasks.get(attemptId)?.terminal === undefined && this.#has(attemptId));
+    const lost = held.filter(
+      ({ attemptId }) => this.#tasks.get(attemptId)?.terminal === undefined && this.#has(attemptId),
+    );
     this.#fail(lost, new SluiceException("TASK_NOT_RUNNING", `the task host of ${this.#self} has lost the task`));
   }
 
@@ -239,12 +241,16 @@ export class TaskRunner {
   #onSubmissionFailed(attemptId: ExecutionAttemptID, error: SluiceException): void {
     const task = this.#tasks.get(attemptId);
     if (task === undefined || task.terminal !== undefined) return;
-    if (!task.detached && SluiceException.is(error, "UNAVAILABLE")) this.#listener.onHostUnusable(serializeThrowable(error));
+    if (!task.detached && SluiceException.is(error, "UNAVAILABLE"))
+      this.#listener.onHostUnusable(serializeThrowable(error));
     else this.#fail([task], error);
   }
 
   #fail(tasks: readonly Task[], error: SluiceException): void {
-    const failure = serializeThrowable(error, SluiceException.is(error, "INVALID_PROGRAM") ? { nonRecoverable: true } : {});
+    const failure = serializeThrowable(
+      error,
+      SluiceException.is(error, "INVALID_PROGRAM") ? { nonRecoverable: true } : {},
+    );
     this.#takeStates(tasks.map(({ jobId, attemptId }) => ({ jobId, attemptId, state: "FAILED", failure })));
   }
 

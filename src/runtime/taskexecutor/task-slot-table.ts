@@ -62,7 +62,10 @@ export class TaskSlotTable {
     const known = this.#slots.get(request.allocationId);
     if (known !== undefined) {
       if (isSame(known, request)) return known;
-      throw new SluiceException("TASK_MANAGER", `allocation ${request.allocationId}: requested before with other terms`);
+      throw new SluiceException(
+        "TASK_MANAGER",
+        `allocation ${request.allocationId}: requested before with other terms`,
+      );
     }
     if (!Number.isInteger(request.slotIndex) || request.slotIndex < 0 || request.slotIndex >= this.#numberOfSlots) {
       throw new SluiceException(

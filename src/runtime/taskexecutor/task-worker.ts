@@ -305,7 +305,8 @@ export class TaskWorker {
       this.#jobManager?.gateway?.failSlot(this.#self, allocationId, cause);
     }
     for (const { allocationId, state } of this.#slots.slots()) {
-      if (state === "ACTIVE" && !claimed.has(allocationId)) this.freeSlot(allocationId, "the JobMaster does not hold it");
+      if (state === "ACTIVE" && !claimed.has(allocationId))
+        this.freeSlot(allocationId, "the JobMaster does not hold it");
     }
   }
 
