@@ -1,6 +1,7 @@
-import { ListType, MapType, OptionalType, RowType } from "./composite-type.ts";
+import { ListType, MapType, OptionalType } from "./container-type.ts";
 import { JSON_TYPE } from "./json-type.ts";
 import type { JsonValue } from "./json-type.ts";
+import { RowType } from "./row-type.ts";
 import { BOOLEAN_TYPE, DOUBLE_TYPE, INT_TYPE, LONG_TYPE, STRING_TYPE } from "./scalar-type.ts";
 import type { TypeInformation } from "./type-information.ts";
 

@@ -3,8 +3,7 @@ import type { TypeInformation } from "../../common/types/type-information.ts";
 import { showValue } from "../../common/types/type-mismatch-exception.ts";
 import { invalidProgram } from "../graph/invalid-program.ts";
 import { keySelection } from "../graph/key-selection.ts";
-import { requireOperatorName, requireUid } from "../graph/operator-name.ts";
-import { requireParallelism } from "../graph/parallelism.ts";
+import { requireOperatorName } from "../graph/operator-name.ts";
 import type { KeySelection } from "../graph/stream-node.ts";
 import type { Transformation, TransformationBody, TransformationInput } from "../graph/transformation.ts";
 import type { AggregateFunction } from "../operators/aggregate-function.ts";
@@ -14,50 +13,11 @@ import { StreamMap } from "../operators/stream-map.ts";
 import { WindowAggregateOperator } from "../operators/window-aggregate-operator.ts";
 import type { NamedAggregates } from "../operators/window-aggregate-operator.ts";
 import type { Sink } from "../sink/sink.ts";
-import { isKeyType, UNDECLARED_KEY_TYPE } from "../state/key-type.ts";
+import { UNDECLARED_KEY_TYPE } from "../state/key-type.ts";
 import type { WindowAssigner } from "../windowing/window-assigner.ts";
+import { isFunction, requireAggregates, requireFunction, requireKeyType, requireType } from "./argument-checks.ts";
+import { DataStreamSink, ProgramStep } from "./program-step.ts";
 import type { StreamProgram } from "./stream-program.ts";
-
-/** The settings every step has. They describe the step just made and return it. */
-class ProgramStep {
-  protected readonly program: StreamProgram;
-  protected readonly transformation: Transformation;
-
-  /** Made by the API only. */
-  constructor(program: StreamProgram, transformation: Transformation) {
-    this.program = program;
-    this.transformation = transformation;
-  }
-
-  /** What the step is called in plans, metrics and messages. State does not depend on it. */
-  name(name: string): this {
-    this.#change().name = requireOperatorName(name);
-    return this;
-  }
-
-  /**
-   * Identity of the step's state across versions of the job. Without one it is its position in the graph, which changes when
-   * steps before it are added or removed.
-   */
-  uid(uid: string): this {
-    this.#change().uid = requireUid(uid);
-    return this;
-  }
-
-  /** Number of this step's subtasks, whatever the job's is. */
-  setParallelism(parallelism: number): this {
-    this.#change().parallelism = requireParallelism(parallelism);
-    return this;
-  }
-
-  #change(): Transformation {
-    this.program.requireOpen();
-    return this.transformation;
-  }
-}
-
-/** The end of a stream. */
-export class DataStreamSink extends ProgramStep {}
 
 /** A stream of records (Flink `DataStream`). Every method adds a step and returns the stream behind it. */
 export class DataStream<T> extends ProgramStep {
@@ -248,42 +208,6 @@ export class WindowedStream<T, Key, Field extends string> {
     });
     return new DataStream(this.#program, transformation);
   }
-}
-
-function requireAggregates(aggregates: NamedAggregates, keyField: string): readonly string[] {
-  const names = Object.keys(aggregates);
-  if (names.length === 0)
-    throw invalidProgram("aggregate: expected at least one aggregate such as { count: count() }, got {}");
-  const taken = new Set([keyField, "window_start", "window_end"]);
-  for (const name of names) {
-    if (taken.has(name))
-      throw invalidProgram(`aggregate: ${name} is a field of every result already; use another name`);
-    const candidate: Partial<NamedAggregates[string]> | undefined = aggregates[name];
-    if (typeof candidate?.createAccumulator === "function" && typeof candidate.add === "function") continue;
-    throw invalidProgram(`aggregate: ${name}: expected an aggregate such as count(), got ${showValue(candidate)}`);
-  }
-  return names;
-}
-
-function isFunction(value: unknown): value is (value: unknown) => unknown {
-  return typeof value === "function";
-}
-
-function requireFunction(method: string, value: unknown): void {
-  if (!isFunction(value)) throw invalidProgram(`${method}: expected a function, got ${showValue(value)}`);
-}
-
-function requireType<T>(method: string, type: TypeInformation<T>): TypeInformation<T> {
-  const candidate: Partial<TypeInformation<T>> | undefined = type;
-  if (typeof candidate?.parse === "function" && typeof candidate.description === "string") return type;
-  throw invalidProgram(`${method}: expected a type such as types.string(), got ${showValue(type)}`);
-}
-
-function requireKeyType(method: string, type: TypeInformation<unknown>): TypeInformation<unknown> {
-  if (isKeyType(requireType(method, type))) return type;
-  throw invalidProgram(
-    `${method}: ${type.description} is no type for keys. Keys are strings, booleans, typed numbers or rows of these.`,
-  );
 }
 
 /** Inside the engine values are untyped; the graph only ever hands a function the records of its own input. */

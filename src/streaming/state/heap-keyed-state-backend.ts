@@ -1,5 +1,5 @@
 import { SluiceException } from "../../common/exceptions.ts";
-import { typeFromSnapshot } from "../../common/types/composite-type.ts";
+import { typeFromSnapshot } from "../../common/types/row-type.ts";
 import type { DataInput } from "../../common/types/data-io.ts";
 import { DataInputView } from "../../common/types/data-input-view.ts";
 import { DataOutputBuffer } from "../../common/types/data-output-buffer.ts";

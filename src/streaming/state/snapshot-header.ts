@@ -1,5 +1,6 @@
 import { SluiceException } from "../../common/exceptions.ts";
-import { isSerializerSnapshot } from "../../common/types/composite-type.ts";
+import { isPlainObject } from "../../common/types/plain-object.ts";
+import { isSerializerSnapshot } from "../../common/types/serializer-snapshot.ts";
 import type { SerializerSnapshot } from "../../common/types/type-information.ts";
 import { KEY_HASH } from "./key-type.ts";
 
@@ -43,7 +44,7 @@ export function parseSnapshotHeader(text: string): SnapshotHeader {
 }
 
 function isHeader(value: unknown): value is SnapshotHeader {
-  if (!isRecord(value) || !isCount(value["bodyLength"])) return false;
+  if (!isPlainObject(value) || !isCount(value["bodyLength"])) return false;
   const { bodyLength } = value;
   const isSpan = (span: unknown): boolean =>
     isList(span, isCount) && span.length === 2 && Number(span[0]) + Number(span[1]) <= bodyLength;
@@ -51,29 +52,26 @@ function isHeader(value: unknown): value is SnapshotHeader {
 }
 
 function isOperator(value: unknown, isSpan: (span: unknown) => boolean): boolean {
-  if (!isRecord(value) || typeof value["operatorId"] !== "string") return false;
+  if (!isPlainObject(value) || typeof value["operatorId"] !== "string") return false;
   const { keyed, operator } = value;
   if (keyed !== undefined && !isKeyed(keyed, isSpan)) return false;
   return (
     operator === undefined ||
-    (isRecord(operator) && isSerializerSnapshot(operator["serializer"]) && isSpan(operator["span"]))
+    (isPlainObject(operator) && isSerializerSnapshot(operator["serializer"]) && isSpan(operator["span"]))
   );
 }
 
 function isKeyed(value: unknown, isSpan: (span: unknown) => boolean): boolean {
-  if (!isRecord(value) || !isSerializerSnapshot(value["keySerializer"]) || value["keyHash"] !== KEY_HASH) return false;
+  if (!isPlainObject(value) || !isSerializerSnapshot(value["keySerializer"]) || value["keyHash"] !== KEY_HASH)
+    return false;
   return (
     isCount(value["maxParallelism"]) &&
     isList(
       value["states"],
-      (state) => isRecord(state) && typeof state["name"] === "string" && isSerializerSnapshot(state["serializer"]),
+      (state) => isPlainObject(state) && typeof state["name"] === "string" && isSerializerSnapshot(state["serializer"]),
     ) &&
     isList(value["groups"], (group) => isList(group, isCount) && group.length === 3 && isSpan(group.slice(1)))
   );
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isCount(value: unknown): value is number {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DataInputView } from "../../../src/common/types/data-input-view.ts";
 import { DataOutputBuffer } from "../../../src/common/types/data-output-buffer.ts";
-import { typeFromSnapshot } from "../../../src/common/types/composite-type.ts";
+import { typeFromSnapshot } from "../../../src/common/types/row-type.ts";
 import { types } from "../../../src/common/types/type-factories.ts";
 import type { SerializerSnapshot, TypeInformation } from "../../../src/common/types/type-information.ts";
 
