@@ -84,6 +84,6 @@ export default {
   /** `POST /measure` runs a load; everything else is echoed. */
   async fetch(request, env): Promise<Response> {
     if (new URL(request.url).pathname === "/measure") return measureRoute(request, env.CALLER.getByName("caller"));
-    return new Response(request.body);
+    return new Response(await request.text());
   },
 } satisfies ExportedHandler<Environment>;

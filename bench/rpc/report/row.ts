@@ -1,0 +1,91 @@
+/** What a measured value has to hold. */
+export type Bar =
+  /** The value is at least so many times the baseline. */
+  | { readonly kind: "ratio"; readonly atLeast: number }
+  /** The value is higher than the baseline. */
+  | { readonly kind: "ahead" }
+  /** The value is at most the baseline and so much more. */
+  | { readonly kind: "difference"; readonly atMost: number }
+  | { readonly kind: "value"; readonly atMost: number };
+
+export type Unit = "calls/s" | "ms" | "calls" | "MiB" | "s";
+
+/** What a row says before anything is measured. */
+export interface RowHead {
+  readonly name: string;
+  readonly unit: Unit;
+  readonly bar: Bar;
+}
+
+/** One row of the result. The first six fields are what `--json` promises. */
+export interface Row {
+  readonly name: string;
+  readonly value: number | null;
+  readonly baseline: number | null;
+  /** Value by baseline; null if either is. */
+  readonly ratio: number | null;
+  readonly bar: string;
+  readonly pass: boolean;
+  readonly unit: Unit;
+  /** Why there is no value, or no baseline. */
+  readonly reason?: string;
+}
+
+/** Judges a row; a number that is missing counts as not passed if the bar needs it, and `reason` says why it is. */
+export function judge(
+  head: RowHead,
+  measured: { readonly value: number | undefined; readonly baseline: number | undefined },
+  reason?: string,
+): Row {
+  const value = measured.value ?? null;
+  const baseline = measured.baseline ?? null;
+  const ratio = value === null || baseline === null ? null : value / baseline;
+  return {
+    name: head.name,
+    value: value === null ? null : round(value),
+    baseline: baseline === null ? null : round(baseline),
+    ratio: ratio === null ? null : round(ratio),
+    bar: describeBar(head.bar, head.unit),
+    pass: passes(head.bar, { value, baseline, ratio }),
+    unit: head.unit,
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
+interface Numbers {
+  readonly value: number | null;
+  readonly baseline: number | null;
+  readonly ratio: number | null;
+}
+
+function passes(bar: Bar, { value, baseline, ratio }: Numbers): boolean {
+  switch (bar.kind) {
+    case "ratio":
+      return ratio !== null && ratio >= bar.atLeast;
+    case "ahead":
+      return ratio !== null && ratio > 1;
+    case "difference":
+      return value !== null && baseline !== null && value - baseline <= bar.atMost;
+    case "value":
+      return value !== null && value <= bar.atMost;
+  }
+}
+
+function describeBar(bar: Bar, unit: Unit): string {
+  switch (bar.kind) {
+    case "ratio":
+      return `>= ${bar.atLeast} x`;
+    case "ahead":
+      return "> 1 x";
+    case "difference":
+      return `<= baseline + ${bar.atMost} ${unit}`;
+    case "value":
+      return `<= ${bar.atMost} ${unit}`;
+  }
+}
+
+const SIGNIFICANT_DIGITS = 4;
+
+function round(value: number): number {
+  return Number(value.toPrecision(SIGNIFICANT_DIGITS));
+}
