@@ -17,10 +17,23 @@ export function requireFunction(method: string, value: unknown): void {
   if (!isFunction(value)) throw invalidProgram(`${method}: expected a function, got ${showValue(value)}`);
 }
 
+/**
+ * A value of ours, told by a method it has.
+ *
+ * @param expected with its article: `a sink such as CollectSink.named("rows")`.
+ */
+export function requireMethod(
+  method: string,
+  value: unknown,
+  needed: { readonly name: string; readonly expected: string },
+): void {
+  if (typeof value === "object" && value !== null && isFunction(Reflect.get(value, needed.name))) return;
+  throw invalidProgram(`${method}: expected ${needed.expected}, got ${showValue(value)}`);
+}
+
 export function requireType<T>(method: string, type: TypeInformation<T>): TypeInformation<T> {
-  const candidate: Partial<TypeInformation<T>> | undefined = type;
-  if (typeof candidate?.parse === "function" && typeof candidate.description === "string") return type;
-  throw invalidProgram(`${method}: expected a type such as types.string(), got ${showValue(type)}`);
+  requireMethod(method, type, { name: "resolveCompatibility", expected: "a type such as types.string()" });
+  return type;
 }
 
 export function requireKeyType(method: string, type: TypeInformation<unknown>): TypeInformation<unknown> {
@@ -39,9 +52,10 @@ export function requireAggregates(aggregates: NamedAggregates, keyField: string)
   for (const name of names) {
     if (taken.has(name))
       throw invalidProgram(`aggregate: ${name} is a field of every result already; use another name`);
-    const candidate: Partial<NamedAggregates[string]> | undefined = aggregates[name];
-    if (typeof candidate?.createAccumulator === "function" && typeof candidate.add === "function") continue;
-    throw invalidProgram(`aggregate: ${name}: expected an aggregate such as count(), got ${showValue(candidate)}`);
+    requireMethod(`aggregate: ${name}`, aggregates[name], {
+      name: "createAccumulator",
+      expected: "an aggregate such as count()",
+    });
   }
   return names;
 }

@@ -15,7 +15,14 @@ import type { NamedAggregates } from "../operators/window-aggregate-operator.ts"
 import type { Sink } from "../sink/sink.ts";
 import { UNDECLARED_KEY_TYPE } from "../state/key-type.ts";
 import type { WindowAssigner } from "../windowing/window-assigner.ts";
-import { isFunction, requireAggregates, requireFunction, requireKeyType, requireType } from "./argument-checks.ts";
+import {
+  isFunction,
+  requireAggregates,
+  requireFunction,
+  requireKeyType,
+  requireMethod,
+  requireType,
+} from "./argument-checks.ts";
 import { DataStreamSink, ProgramStep } from "./program-step.ts";
 import type { StreamProgram } from "./stream-program.ts";
 
@@ -78,6 +85,7 @@ export class DataStream<T> extends ProgramStep {
   }
 
   sinkTo(sink: Sink<T>): DataStreamSink {
+    requireMethod("sinkTo", sink, { name: "createWriter", expected: 'a sink such as CollectSink.named("rows")' });
     const transformation = this.program.add({
       body: { kind: "sink", sink },
       name: `Sink: ${requireOperatorName(sink.name)}`,
@@ -141,6 +149,10 @@ export class KeyedStream<T, Key, Field extends string> {
   }
 
   window(assigner: WindowAssigner): WindowedStream<T, Key, Field> {
+    requireMethod("window", assigner, {
+      name: "assignWindows",
+      expected: "windows such as TumblingEventTimeWindows.of(hours(6))",
+    });
     return new WindowedStream(this.#program, { from: this.#from, keying: this.#keying, assigner });
   }
 }

@@ -5,6 +5,7 @@ import { requireOperatorName } from "../graph/operator-name.ts";
 import { CollectionSource } from "../source/collection-source.ts";
 import type { Source } from "../source/source.ts";
 import type { WatermarkStrategy } from "../time/watermark-strategy.ts";
+import { requireMethod } from "./argument-checks.ts";
 import { DataStream } from "./data-stream.ts";
 import type { StreamProgram } from "./stream-program.ts";
 
@@ -22,6 +23,16 @@ export class StreamExecutionEnvironment {
    * @param watermarks `WatermarkStrategy.noWatermarks()` if nothing downstream looks at event time.
    */
   fromSource<T>(source: Source<T>, watermarks: WatermarkStrategy<NoInfer<T>> | undefined, name: string): DataStream<T> {
+    requireMethod("fromSource", source, {
+      name: "createReader",
+      expected: "a source such as ObjectSource.ndjson(key, type)",
+    });
+    if (watermarks !== undefined) {
+      requireMethod("fromSource", watermarks, {
+        name: "timestampOf",
+        expected: "a WatermarkStrategy such as WatermarkStrategy.noWatermarks()",
+      });
+    }
     const transformation = this.#program.add({
       body: { kind: "source", source, ...(watermarks === undefined ? {} : { watermarks: erased(watermarks) }) },
       name: `Source: ${requireOperatorName(name)}`,

@@ -6,6 +6,7 @@ import { StreamExecutionEnvironment } from "../../../src/streaming/api/stream-ex
 import { StreamProgram } from "../../../src/streaming/api/stream-program.ts";
 import type { KeySelection } from "../../../src/streaming/graph/stream-node.ts";
 import { count } from "../../../src/streaming/operators/aggregates.ts";
+import { CollectionSource } from "../../../src/streaming/source/collection-source.ts";
 import { TumblingEventTimeWindows } from "../../../src/streaming/windowing/tumbling-event-time-windows.ts";
 import { discardingSink } from "../graph/discarding-sink.ts";
 
@@ -121,6 +122,23 @@ describe("aggregate", () => {
   });
 });
 
+describe("fromSource and window", () => {
+  it("say what they expected", () => {
+    const env = new StreamExecutionEnvironment(new StreamProgram());
+    const from = (...args: readonly unknown[]): unknown => Reflect.apply(env.fromSource, env, args);
+    expect(() => from("quakes.ndjson")).toThrow(
+      'fromSource: expected a source such as ObjectSource.ndjson(key, type), got "quakes.ndjson"',
+    );
+    expect(() => from(CollectionSource.of([quake], Quake), "quakes")).toThrow(
+      'fromSource: expected a WatermarkStrategy such as WatermarkStrategy.noWatermarks(), got "quakes"',
+    );
+    const keyed = program().quakes.keyBy("net");
+    expect((): unknown => Reflect.apply(keyed.window, keyed, [6])).toThrow(
+      "window: expected windows such as TumblingEventTimeWindows.of(hours(6)), got 6",
+    );
+  });
+});
+
 describe("settings", () => {
   it("describe the step just made", () => {
     const { program: steps, quakes } = program();
@@ -146,6 +164,7 @@ describe("settings", () => {
     ["map", "x", 'map: expected a function, got "x"'],
     ["filter", undefined, "filter: expected a function, got undefined"],
     ["flatMap", {}, "flatMap: expected a function, got {}"],
+    ["sinkTo", "rows", 'sinkTo: expected a sink such as CollectSink.named("rows"), got "rows"'],
   ] as const)("%s(%j) is refused", (method, argument, message) => {
     const { quakes } = program();
     expect((): unknown => Reflect.apply(quakes[method], quakes, [argument])).toThrow(
