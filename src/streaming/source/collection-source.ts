@@ -40,11 +40,8 @@ export class CollectionSource<T> implements Source<T> {
     return new IndexedSourceReader<T>(
       {
         count: values.length,
-        at: (index) => {
-          const value = values[index];
-          if (value === undefined && index >= values.length) throw new RangeError(`no element ${index}`);
-          return value as T; // Within bounds; an element may be undefined itself.
-        },
+        // The reader stays below the count, and an element may be undefined itself.
+        at: (index) => values[index] as T,
         timestampOf: (value) => this.#options.timestampOf?.(value),
       },
       context,

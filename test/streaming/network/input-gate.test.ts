@@ -133,6 +133,25 @@ describe("InputGate", () => {
     expect(testing.gate.peakChannelBytes).toBe(24);
   });
 
+  it("lets a producer on the same host answer a grant at once with as much as it was granted", () => {
+    let sequence = 0;
+    const full = (bytes: number): void => {
+      const batchOfAll = { version: 1, count: 1, byteLength: bytes, columns: [Int32Array.of(1)] };
+      channel.receive({ sequence: sequence++, event: { kind: "batch", batch: batchOfAll } });
+    };
+    let answers = 0;
+    const channel: InputChannel = new InputChannel(
+      { id: { dataSet: brandId("d"), producer: brandId("p"), consumer: brandId("c") }, input: 0 },
+      (bytes) => {
+        if (answers++ < 3) full(bytes);
+      },
+    );
+    channel.open();
+    while (channel.poll() !== undefined);
+    expect(answers).toBe(4);
+    expect(channel.peakBytes).toBe(CHANNEL_CREDIT_BYTES);
+  });
+
   it("fails on a missing message, a repeated one, and data without credit", () => {
     const testing = new TestingGate(1);
     const [channel] = testing.channels;

@@ -8,6 +8,7 @@ import { count, sum } from "../../../src/streaming/operators/aggregates.ts";
 import { CollectSink } from "../../../src/streaming/sink/collect-sink.ts";
 import { readCommitted } from "../../../src/streaming/sink/committed-reader.ts";
 import { DatagenSource } from "../../../src/streaming/source/datagen-source.ts";
+import { ObjectSource } from "../../../src/streaming/source/object-source.ts";
 import { WatermarkStrategy } from "../../../src/streaming/time/watermark-strategy.ts";
 import { TumblingEventTimeWindows } from "../../../src/streaming/windowing/tumbling-event-time-windows.ts";
 import { InMemoryObjectStore } from "../../../src/testing/in-memory-object-store.ts";
@@ -45,6 +46,32 @@ function windowedJob(): JobDefinition {
   });
 }
 
+/** Object -> map at another parallelism -> keyed windows -> one sink: four vertices, three kinds of edges. */
+function objectJob(): JobDefinition {
+  return defineJob({ name: "object", parallelism: 3, checkpointing: { interval: seconds(1) } }, (env) => {
+    env
+      .fromSource(
+        ObjectSource.ndjson("readings.ndjson", Reading, {
+          timestampField: "time",
+          recordsPerSecond: 400,
+          chunkBytes: 700,
+        }),
+        WatermarkStrategy.forBoundedOutOfOrderness(milliseconds(OUT_OF_ORDER_MILLIS)),
+        "readings",
+      )
+      .map((record) => ({ ...record }))
+      .returns(Reading)
+      .setParallelism(2)
+      .keyBy("sensor")
+      .window(TumblingEventTimeWindows.of(milliseconds(WINDOW_MILLIS)))
+      .aggregate({ count: count(), total: sum((record) => record.value) })
+      .uid("windows")
+      .map(({ sensor, ...row }) => ({ key: sensor, ...row }))
+      .sinkTo(CollectSink.named("rows"))
+      .setParallelism(1);
+  });
+}
+
 function expectedWindows(): string[] {
   const windows = new Map<
     string,
@@ -75,6 +102,7 @@ function canonical(row: unknown): string {
 }
 
 interface Simulation {
+  readonly definition?: JobDefinition;
   readonly seed: number;
   /** Numbers of steps after which everything is killed. */
   readonly kills: readonly number[];
@@ -85,7 +113,10 @@ interface Simulation {
 async function simulate(simulation: Simulation): Promise<{ rows: string[]; steps: number; job: TestingJob }> {
   const clock = new ManualClock(1_000_000);
   const objects = new InMemoryObjectStore(clock);
-  const job = await TestingJob.create({ definition: windowedJob(), hosts: 2, clock, objects, seed: simulation.seed });
+  const lines = Array.from({ length: RECORDS }, (_, index) => `${JSON.stringify(reading(index))}\n`);
+  await objects.put("objects/readings.ndjson", new TextEncoder().encode(lines.join("")));
+  const { definition = windowedJob(), seed } = simulation;
+  const job = await TestingJob.create({ definition, hosts: 2, clock, objects, seed });
   await job.deploy();
   let steps = 0;
   for (; !job.isFinished && steps < MAX_STEPS; steps += 1) {
@@ -129,13 +160,16 @@ describe("exactly-once output", () => {
     }
   });
 
-  it("is the same under random schedules and repeated kills", async () => {
+  it.each([
+    ["two vertices", windowedJob],
+    ["an object read in chunks, and four vertices", objectJob],
+  ])("is the same under random schedules and repeated kills: %s", async (_, definition) => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer(),
         fc.array(fc.integer({ min: 0, max: 1_000 }), { maxLength: 4 }),
         async (seed, kills) => {
-          const { rows } = await simulate({ seed, kills });
+          const { rows } = await simulate({ definition: definition(), seed, kills });
           expect(rows).toEqual(expected);
         },
       ),

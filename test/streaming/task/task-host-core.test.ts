@@ -103,10 +103,17 @@ function padded(source: DatagenSource<number>, bytesEach: number, sinkParallelis
   };
 }
 
-async function rows(objects: InMemoryObjectStore): Promise<unknown[]> {
+async function rows(objects: InMemoryObjectStore, sink = "rows"): Promise<unknown[]> {
   const found: unknown[] = [];
-  for await (const line of readCommitted(objects, "results/rows/")) found.push(JSON.parse(line));
+  for await (const line of readCommitted(objects, `results/${sink}/`)) found.push(JSON.parse(line));
   return found;
+}
+
+async function untilFinished(job: TestingJob): Promise<void> {
+  while (!job.isFinished && job.failures.length === 0) {
+    await job.round();
+    job.triggerCheckpoint();
+  }
 }
 
 async function rounds(job: TestingJob, many: number): Promise<void> {
@@ -207,6 +214,32 @@ describe("TaskHostCore", () => {
     );
     expect(Math.max(...metrics.map(({ remoteRecordsOut }) => remoteRecordsOut))).toBeGreaterThan(0);
     expect(job.failures).toEqual([]);
+  });
+
+  it("feeds every branch of a chain, chained and over channels", async () => {
+    const build = (env: StreamExecutionEnvironment): void => {
+      const stream = env.fromSource(
+        numbers(100),
+        timestamps((value) => value),
+        "numbers",
+      );
+      stream
+        .map((value) => value * 2)
+        .returns(types.int())
+        .sinkTo(CollectSink.named("doubled"));
+      stream.filter((value) => value % 2 === 0).sinkTo(CollectSink.named("even"));
+      stream
+        .keyBy(() => "all")
+        .window(TumblingEventTimeWindows.of(milliseconds(1_000)))
+        .aggregate({ count: count() })
+        .sinkTo(CollectSink.named("rows"));
+    };
+    const { job, objects } = await testingJob({ build }, InMemoryObjectStore);
+    await untilFinished(job);
+    const all = Array.from({ length: 100 }, (_, value) => value);
+    expect(new Set(await rows(objects, "doubled"))).toEqual(new Set(all.map((value) => value * 2)));
+    expect(new Set(await rows(objects, "even"))).toEqual(new Set(all.filter((value) => value % 2 === 0)));
+    expect(await rows(objects)).toMatchObject([{ count: 100 }]);
   });
 
   it("waits without work until a source is due, and is woken by a cancel", async () => {
@@ -349,10 +382,7 @@ describe("TaskHostCore", () => {
     const window = job.tasks.find(({ vertex }) => vertex.inputs.length > 0)?.vertex.id;
     expect(states).toEqual([`state/chk-1/${window}-0`, `state/chk-1/${window}-1`]);
     await job.killAndRestart();
-    while (!job.isFinished) {
-      await job.round();
-      job.triggerCheckpoint();
-    }
+    await untilFinished(job);
     expect(await rows(objects)).toHaveLength(12_000);
   });
 
