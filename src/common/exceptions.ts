@@ -84,7 +84,11 @@ export class SluiceException extends Error {
   /** Stack of the side that threw, if the exception travelled. */
   readonly remoteStack: string | undefined;
 
-  constructor(code: ExceptionCode, message: string, options: SluiceExceptionOptions & { readonly remoteStack?: string } = {}) {
+  constructor(
+    code: ExceptionCode,
+    message: string,
+    options: SluiceExceptionOptions & { readonly remoteStack?: string } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = EXCEPTION_NAMES[code];
     this.code = code;
@@ -111,7 +115,10 @@ export interface ErrorData {
   readonly cause?: ErrorData;
 }
 
-type Reviver = (message: string, options: SluiceExceptionOptions & { readonly remoteStack?: string }) => SluiceException;
+type Reviver = (
+  message: string,
+  options: SluiceExceptionOptions & { readonly remoteStack?: string },
+) => SluiceException;
 const revivers = new Map<ExceptionCode, Reviver>();
 
 /**
@@ -138,7 +145,9 @@ function errorDataAt(error: unknown, depth: number): ErrorData {
     message: exception.message,
     retryable: exception.retryable,
     ...(stack === undefined ? {} : { stack }),
-    ...(exception.cause === undefined || depth >= MAX_CAUSE_DEPTH ? {} : { cause: errorDataAt(exception.cause, depth + 1) }),
+    ...(exception.cause === undefined || depth >= MAX_CAUSE_DEPTH
+      ? {}
+      : { cause: errorDataAt(exception.cause, depth + 1) }),
   };
 }
 
@@ -154,7 +163,8 @@ export function fromErrorData(data: ErrorData): SluiceException {
     ...(data.stack === undefined ? {} : { remoteStack: data.stack }),
   };
   const revive = revivers.get(code);
-  const exception = revive === undefined ? new SluiceException(code, data.message, options) : revive(data.message, options);
+  const exception =
+    revive === undefined ? new SluiceException(code, data.message, options) : revive(data.message, options);
   if (code === "UNEXPECTED") exception.name = revivableName(data.name);
   return exception;
 }
@@ -179,7 +189,11 @@ export function isErrorData(value: unknown): value is ErrorData {
 export function fromUnknown(error: unknown): SluiceException {
   if (SluiceException.is(error)) return error;
   if (!(error instanceof Error)) return new SluiceException("UNEXPECTED", describe(error));
-  const exception = new SluiceException("UNEXPECTED", error.message, error.cause === undefined ? {} : { cause: error.cause });
+  const exception = new SluiceException(
+    "UNEXPECTED",
+    error.message,
+    error.cause === undefined ? {} : { cause: error.cause },
+  );
   exception.name = revivableName(error.name);
   if (error.stack !== undefined) exception.stack = error.stack;
   return exception;
@@ -191,9 +205,14 @@ function revivableName(name: string): string {
 
 function describe(thrown: unknown): string {
   if (typeof thrown === "string") return thrown;
+  return `thrown value that is no error: ${textOf(thrown)}`;
+}
+
+function textOf(thrown: unknown): string {
+  if (typeof thrown === "symbol" || typeof thrown === "bigint") return thrown.toString();
   try {
-    return `thrown value that is no error: ${typeof thrown === "object" ? (JSON.stringify(thrown) ?? "object") : String(thrown)}`;
+    return JSON.stringify(thrown) ?? typeof thrown;
   } catch {
-    return `thrown value that is no error: ${typeof thrown}`;
+    return typeof thrown;
   }
 }

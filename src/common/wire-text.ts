@@ -34,7 +34,9 @@ function tagged(value: unknown): unknown {
     case "bigint":
       return { [TAG]: "bigint", v: value.toString() };
     case "number":
-      return Number.isFinite(value) && !Object.is(value, -0) ? value : { [TAG]: "number", v: Object.is(value, -0) ? "-0" : String(value) };
+      return Number.isFinite(value) && !Object.is(value, -0)
+        ? value
+        : { [TAG]: "number", v: Object.is(value, -0) ? "-0" : String(value) };
     case "object":
       return value === null ? null : taggedObject(value);
     default:
@@ -45,14 +47,16 @@ function tagged(value: unknown): unknown {
 function taggedObject(value: object): unknown {
   if (Array.isArray(value)) return value.map(tagged);
   if (value instanceof Date) return { [TAG]: "date", v: Number.isNaN(value.getTime()) ? null : value.getTime() };
-  if (value instanceof Map) return { [TAG]: "map", v: Array.from(value, ([key, member]) => [tagged(key), tagged(member)]) };
+  if (value instanceof Map)
+    return { [TAG]: "map", v: Array.from(value, ([key, member]) => [tagged(key), tagged(member)]) };
   if (value instanceof Set) return { [TAG]: "set", v: Array.from(value, tagged) };
   if (value instanceof ArrayBuffer) return { [TAG]: "buffer", v: toBase64(new Uint8Array(value)) };
   if (ArrayBuffer.isView(value)) {
     const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
     return { [TAG]: typedArrayKind(value)?.name, v: toBase64(bytes) };
   }
-  if (Object.hasOwn(value, TAG)) return { [TAG]: "object", v: Object.entries(value).map(([key, member]) => [key, tagged(member)]) };
+  if (Object.hasOwn(value, TAG))
+    return { [TAG]: "object", v: Object.entries(value).map(([key, member]) => [key, tagged(member)]) };
   const record: Record<string, unknown> = {};
   for (const [key, member] of Object.entries(value)) setOwn(record, key, tagged(member));
   return record;

@@ -136,14 +136,16 @@ class Copier {
   #array(values: readonly unknown[], depth: number): unknown[] {
     this.bytes += CONTAINER_BYTES;
     const copy: unknown[] = Array.from({ length: values.length });
-    for (let index = 0; index < values.length; index += 1) copy[index] = this.#member(`[${index}]`, values[index], depth);
+    for (let index = 0; index < values.length; index += 1)
+      copy[index] = this.#member(`[${index}]`, values[index], depth);
     return copy;
   }
 
   #record(record: object, depth: number): Record<string, unknown> {
     this.bytes += CONTAINER_BYTES;
     for (const symbol of Object.getOwnPropertySymbols(record)) {
-      if (Object.prototype.propertyIsEnumerable.call(record, symbol)) this.#refuse(`an object with the key ${String(symbol)}`);
+      if (Object.prototype.propertyIsEnumerable.call(record, symbol))
+        this.#refuse(`an object with the key ${String(symbol)}`);
     }
     const copy: Record<string, unknown> = {};
     for (const [key, member] of Object.entries(record)) {
@@ -191,7 +193,8 @@ class Copier {
 
 /** Sets an own property whatever the key is called: plain assignment to `__proto__` would change the prototype. */
 export function setOwn(target: Record<string, unknown>, key: string, value: unknown): void {
-  if (key === "__proto__") Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+  if (key === "__proto__")
+    Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
   else target[key] = value;
 }
 
@@ -202,8 +205,13 @@ function memberPath(key: string): string {
 function describeInstance(value: object): string {
   if (value instanceof Error) return `an ${value.name} (use toErrorData)`;
   if (value instanceof Promise) return "a Promise";
-  const constructor: unknown = Object.getPrototypeOf(value)?.constructor;
-  return `an instance of ${typeof constructor === "function" && constructor.name !== "" ? constructor.name : "an unnamed class"}`;
+  return `an instance of ${classNameOf(value) || "an unnamed class"}`;
+}
+
+/** Name of the class of `value` for messages; empty if it has none. */
+export function classNameOf(value: object): string {
+  const prototype: { readonly constructor?: unknown } | null = Reflect.getPrototypeOf(value);
+  return typeof prototype?.constructor === "function" ? prototype.constructor.name : "";
 }
 
 /** One kind of typed array: how it is called, rebuilt from bytes, and copied. */

@@ -29,7 +29,7 @@ export class GatewayFactory {
 
   #bound(descriptor: GatewayDescriptor, address: string, epoch: Epoch | undefined): Bound {
     let ofDescriptor = this.#gateways.get(descriptor);
-    if (ofDescriptor === undefined) this.#gateways.set(descriptor, (ofDescriptor = new Map()));
+    if (ofDescriptor === undefined) this.#gateways.set(descriptor, (ofDescriptor = new Map<string, Bound>()));
     const key = `${epoch ?? ""} ${address}`;
     let bound = ofDescriptor.get(key);
     if (bound === undefined) {
@@ -58,7 +58,8 @@ function gatewayObject(descriptor: GatewayDescriptor, handler: RpcInvocationHand
   };
   if (descriptor.fenced) gateway["getFencingToken"] = () => handler.epoch;
   for (const [name, method] of Object.entries(descriptor.methods)) {
-    gateway[name] = method.kind === "ask" ? (...args) => handler.ask(name, args) : (...args) => handler.tell(name, args);
+    gateway[name] =
+      method.kind === "ask" ? (...args) => handler.ask(name, args) : (...args) => handler.tell(name, args);
   }
   return Object.freeze(gateway);
 }

@@ -255,7 +255,8 @@ export class MainThread {
   /** Work of the endpoint's own whose failure is logged and goes nowhere else (contract S2). */
   #task(label: string, context: CallContext, run: () => unknown): Work {
     const settle = (outcome: Outcome): void => {
-      if (!outcome.ok) this.#options.log.error(`${label} failed: ${outcome.error.message}`, { stack: outcome.error.stack });
+      if (!outcome.ok)
+        this.#options.log.error(`${label} failed: ${outcome.error.message}`, { stack: outcome.error.stack });
     };
     return { ...INTERNAL, label, context, sender: undefined, run, settle };
   }
@@ -275,7 +276,8 @@ export class MainThread {
     const owner = this.#owners.at(-1);
     return this.#mailbox.take(
       (work) =>
-        (this.#gate === "open" || work.origin === "internal") && (owner === undefined || work.context.chain.includes(owner)),
+        (this.#gate === "open" || work.origin === "internal") &&
+        (owner === undefined || work.context.chain.includes(owner)),
     );
   }
 
@@ -304,7 +306,8 @@ export class MainThread {
   }
 
   #finish(work: Work, turn: Turn, result: unknown): void {
-    const waiting = result instanceof Later ? result.settled : work.turns !== "sync" && isThenable(result) ? result : undefined;
+    const waiting =
+      result instanceof Later ? result.settled : work.turns !== "sync" && isThenable(result) ? result : undefined;
     if (waiting === undefined) {
       turn.close();
       work.settle({ ok: true, value: result });
@@ -321,10 +324,15 @@ export class MainThread {
       this.#drain();
     };
     this.#pending.set(work, settle);
-    Promise.resolve(waiting).then(
-      // An `async` handler may resolve to a Later as well.
-      (value: unknown) => (value instanceof Later ? value.settled.then((late: unknown) => settle({ ok: true, value: late })) : settle({ ok: true, value })),
-    ).catch((error: unknown) => settle({ ok: false, error: fromUnknown(error) }));
+    Promise.resolve(waiting)
+      .then(
+        // An `async` handler may resolve to a Later as well.
+        (value: unknown) =>
+          value instanceof Later
+            ? value.settled.then((late: unknown) => settle({ ok: true, value: late }))
+            : settle({ ok: true, value }),
+      )
+      .catch((error: unknown) => settle({ ok: false, error: fromUnknown(error) }));
   }
 
   #reportSlow(label: string, startMillis: number): void {
@@ -338,7 +346,10 @@ export const INTERNAL = { origin: "internal", control: false, bytes: 0, turns: "
 
 function requireSettled(work: Work, result: unknown): unknown {
   if (work.turns === "sync" && isThenable(result)) {
-    throw new SluiceException("ILLEGAL_STATE", `${work.label} returned a promise: a sync turn waits by ask(promise, continuation)`);
+    throw new SluiceException(
+      "ILLEGAL_STATE",
+      `${work.label} returned a promise: a sync turn waits by ask(promise, continuation)`,
+    );
   }
   return result;
 }
@@ -352,5 +363,7 @@ function turnFailed(label: string): SluiceException {
 }
 
 function activationEnded(label: string): SluiceException {
-  return new RecipientUnreachableException(`${label} was dropped: the activation of the endpoint ended`, { retryable: true });
+  return new RecipientUnreachableException(`${label} was dropped: the activation of the endpoint ended`, {
+    retryable: true,
+  });
 }

@@ -136,12 +136,18 @@ export class RpcDispatch {
 
   #lookup(envelope: RequestEnvelope): Served {
     const { descriptor } = this.#negotiate(envelope);
-    const declaration = Object.hasOwn(descriptor.methods, envelope.method) ? descriptor.methods[envelope.method] : undefined;
+    const declaration = Object.hasOwn(descriptor.methods, envelope.method)
+      ? descriptor.methods[envelope.method]
+      : undefined;
     if (declaration === undefined) {
-      throw new RpcConnectionException(`${descriptor.name} version ${descriptor.version} has no method ${JSON.stringify(envelope.method)}`);
+      throw new RpcConnectionException(
+        `${descriptor.name} version ${descriptor.version} has no method ${JSON.stringify(envelope.method)}`,
+      );
     }
     if (declaration.kind !== envelope.kind) {
-      throw new UnknownMessageException(`${descriptor.name}.${envelope.method} is declared as ${declaration.kind}, got ${envelope.kind}`);
+      throw new UnknownMessageException(
+        `${descriptor.name}.${envelope.method} is declared as ${declaration.kind}, got ${envelope.kind}`,
+      );
     }
     return { descriptor, declaration };
   }
@@ -189,7 +195,8 @@ export class RpcDispatch {
         const result = captured || envelope.kind === "tell" ? outcome : captureOutcome(outcome, label);
         if (result.ok) return reply.resolve(this.#valueReply(envelope, result.value as WireValue)); // captured above
         if (phase === "waiting in the mailbox") this.#refused(envelope, result.error);
-        else if (envelope.kind === "tell") log.error(`${label} failed: ${result.error.message}`, { stack: result.error.stack });
+        else if (envelope.kind === "tell")
+          log.error(`${label} failed: ${result.error.message}`, { stack: result.error.stack });
         reply.resolve(this.#errorReply(envelope.id, result.error));
       },
     };
@@ -199,7 +206,9 @@ export class RpcDispatch {
       );
     }
     if (deadlineMillis !== undefined && internals.mainThread.isWaiting(work)) {
-      timer = clock.schedule(deadlineMillis - clock.now(), () => reply.resolve(this.#errorReply(envelope.id, expired())));
+      timer = clock.schedule(deadlineMillis - clock.now(), () =>
+        reply.resolve(this.#errorReply(envelope.id, expired())),
+      );
     }
     return reply.promise;
   }
@@ -208,7 +217,9 @@ export class RpcDispatch {
   #checkToken(envelope: RequestEnvelope): SluiceException | undefined {
     const { address, identity, onSuperseded } = this.#options;
     if (envelope.epoch === null) {
-      return new UnknownMessageException(`${textOf(envelope)}: ${address} is fenced and expects a fencing token with every call`);
+      return new UnknownMessageException(
+        `${textOf(envelope)}: ${address} is fenced and expects a fencing token with every call`,
+      );
     }
     if (envelope.epoch === identity.epoch) return undefined;
     if (envelope.epoch < identity.epoch) {

@@ -234,7 +234,10 @@ export abstract class RpcEndpoint {
   protected raiseEpoch(): void {
     this.#mainThread.requireTurn("grantEpoch");
     if (this.#host?.isServing() ?? false) {
-      throw new SluiceException("ILLEGAL_STATE", "grantEpoch after the first message could be served: peers know the epoch already");
+      throw new SluiceException(
+        "ILLEGAL_STATE",
+        "grantEpoch after the first message could be served: peers know the epoch already",
+      );
     }
     this.#context.identity.raiseEpoch();
   }

@@ -6,7 +6,12 @@ import { ROOT_CONTEXT } from "./call-context.ts";
 import type { CallContext } from "./call-context.ts";
 import { ENVELOPE_VERSION } from "./envelope/v1.ts";
 import type { MessageKind, ReplyEnvelope, RequestEnvelope } from "./envelope/v1.ts";
-import { FencingTokenException, TimeoutException, TurnFailedException } from "./exceptions.ts";
+import {
+  FencingTokenException,
+  RecipientUnreachableException,
+  TimeoutException,
+  TurnFailedException,
+} from "./exceptions.ts";
 import type { Epoch } from "./fencing/epoch.ts";
 import type { GatewayCaller } from "./gateway-caller.ts";
 import type { GatewayDescriptor } from "./gateway-descriptor.ts";
@@ -119,7 +124,10 @@ export class RpcInvocationHandler {
             if (failure === undefined) this.#sendRefreshing(request, settle);
             else settle(failure);
           }),
-        drop: () => settle(new TurnFailedException(`${request.text} to ${this.#address} was not sent: the turn that made it threw`)),
+        drop: () =>
+          settle(
+            new TurnFailedException(`${request.text} to ${this.#address} was not sent: the turn that made it threw`),
+          ),
       });
       return undefined;
     });
@@ -149,12 +157,15 @@ export class RpcInvocationHandler {
     return { kind, text, method, args, context, deadlineMillis };
   }
 
-  /** Sends; a refusal as stale of a token that was learnt refreshes it and sends once more. */
+  /**
+   * Sends; once more if the token was learnt and the answer shows that it was too low: then the fence refused the call,
+   * and no handler ran.
+   */
   #sendRefreshing(request: Request, settle: (result: ReplyEnvelope | SluiceException) => void): void {
-    const sentWith = this.epoch;
+    const sentWith = this.#givenEpoch === undefined && this.#descriptor.fenced ? this.#learntEpoch : undefined;
     this.#send(request, (result) => {
-      const stale = result instanceof FencingTokenException && this.#givenEpoch === undefined && this.epoch !== sentWith;
-      if (stale) this.#send(request, settle);
+      const tooLow = sentWith !== undefined && this.#learntEpoch !== undefined && sentWith < this.#learntEpoch;
+      if (tooLow && result instanceof FencingTokenException) this.#send(request, settle);
       else settle(result);
     });
   }
@@ -194,7 +205,8 @@ export class RpcInvocationHandler {
   #received(reply: ReplyEnvelope): ReplyEnvelope | SluiceException {
     const { address, epoch, incarnation } = reply;
     if (!this.#caller.peers.accept({ address, epoch, incarnation })) {
-      return new FencingTokenException(`reply of a superseded instance of ${address}`, { retryable: true });
+      // Whether it ran there, and whether that counts, is unknown.
+      return new RecipientUnreachableException(`reply of a superseded instance of ${address}`, { retryable: true });
     }
     this.#learntEpoch = epoch;
     return reply.outcome === "error" ? fromErrorData(reply.error) : reply;
@@ -226,7 +238,10 @@ export class RpcInvocationHandler {
 
   #withTimeout(
     request: Request,
-    begin: (settle: (result: ReplyEnvelope | SluiceException) => void, phase: (name: string) => void) => string | undefined,
+    begin: (
+      settle: (result: ReplyEnvelope | SluiceException) => void,
+      phase: (name: string) => void,
+    ) => string | undefined,
   ): Promise<WireValue> {
     const { clock } = this.#caller;
     const { promise, resolve, reject } = Promise.withResolvers<WireValue>();

@@ -1,4 +1,4 @@
-import { copyMeasured } from "../common/wire-value.ts";
+import { classNameOf, copyMeasured } from "../common/wire-value.ts";
 import type { WireValue } from "../common/wire-value.ts";
 import { SerializationException } from "./exceptions.ts";
 import type { GatewayDescriptor, MethodDescriptor } from "./gateway-descriptor.ts";
@@ -25,7 +25,11 @@ export interface RpcInvocation {
  * @throws SerializationException at once, tells included, if an argument cannot be sent or the message is too large
  *   (contract P1).
  */
-export function captureInvocation(descriptor: GatewayDescriptor, method: string, args: readonly unknown[]): RpcInvocation {
+export function captureInvocation(
+  descriptor: GatewayDescriptor,
+  method: string,
+  args: readonly unknown[],
+): RpcInvocation {
   const declaration = descriptor.methods[method];
   if (declaration === undefined) throw new TypeError(`${descriptor.name} has no method ${method}`);
   const text = invocationText(descriptor.name, method, { kind: declaration.kind, args });
@@ -58,8 +62,7 @@ export function invocationText(
 function typeName(value: unknown): string {
   if (value === null) return "null";
   if (typeof value !== "object") return typeof value;
-  const constructor: unknown = Object.getPrototypeOf(value)?.constructor;
-  return typeof constructor === "function" ? constructor.name : "object";
+  return classNameOf(value) || "object";
 }
 
 function requireSize(bytes: number, what: string): void {

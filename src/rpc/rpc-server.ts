@@ -64,7 +64,8 @@ export class RpcServer {
     this.#startDone.promise.catch(() => undefined);
     const { database } = options.ports;
     if (database !== undefined) applyEndpointSchema(database);
-    this.#identity = database === undefined ? (options.identity ?? new TransientIdentity()) : new StoredIdentity(database);
+    this.#identity =
+      database === undefined ? (options.identity ?? new TransientIdentity()) : new StoredIdentity(database);
     this.#dispatch = new RpcDispatch({
       address: options.address,
       gateways: options.gateways,
@@ -203,7 +204,9 @@ export class RpcServer {
       internals.mainThread.open();
       return;
     }
-    const error = new RpcException(`${this.address} could not be started: ${outcome.error.message}`, { cause: outcome.error });
+    const error = new RpcException(`${this.address} could not be started: ${outcome.error.message}`, {
+      cause: outcome.error,
+    });
     this.#abandon();
     this.#state = "failed";
     this.#startFailure = error;

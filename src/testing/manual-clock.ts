@@ -58,7 +58,11 @@ export class ManualClock implements Clock {
     let next: Entry | undefined;
     for (const entry of this.#entries) {
       if (entry.dueMillis > endMillis) continue;
-      if (next === undefined || entry.dueMillis < next.dueMillis || (entry.dueMillis === next.dueMillis && entry.order < next.order)) {
+      if (
+        next === undefined ||
+        entry.dueMillis < next.dueMillis ||
+        (entry.dueMillis === next.dueMillis && entry.order < next.order)
+      ) {
         next = entry;
       }
     }

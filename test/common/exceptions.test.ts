@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { EXCEPTION_NAMES, fromErrorData, fromUnknown, isErrorData, reviveAs, SluiceException, toErrorData } from "../../src/common/exceptions.ts";
+import {
+  EXCEPTION_NAMES,
+  fromErrorData,
+  fromUnknown,
+  isErrorData,
+  reviveAs,
+  SluiceException,
+  toErrorData,
+} from "../../src/common/exceptions.ts";
 import type { ErrorData, ExceptionCode } from "../../src/common/exceptions.ts";
 import * as rpc from "../../src/rpc/exceptions.ts";
 
@@ -16,7 +24,9 @@ describe("SluiceException", () => {
   });
 
   it("is told across copies of the module", () => {
-    const foreign = Object.defineProperty(new Error("from another copy"), Symbol.for("sluice.exception"), { value: true });
+    const foreign = Object.defineProperty(new Error("from another copy"), Symbol.for("sluice.exception"), {
+      value: true,
+    });
     expect(SluiceException.is(Object.assign(foreign, { code: "CONFLICT" }), "CONFLICT")).toBe(true);
   });
 });
@@ -24,7 +34,9 @@ describe("SluiceException", () => {
 describe("the RPC family", () => {
   it("is Flink's: connection, recipient, fencing and start failures are RpcExceptions, unknown messages runtime ones", () => {
     const family = (error: Error): string[] =>
-      [rpc.RpcException, rpc.RpcConnectionException, rpc.RpcRuntimeException].filter((type) => error instanceof type).map((type) => type.name);
+      [rpc.RpcException, rpc.RpcConnectionException, rpc.RpcRuntimeException]
+        .filter((type) => error instanceof type)
+        .map((type) => type.name);
     expect(family(new rpc.RecipientUnreachableException(""))).toEqual(["RpcException"]);
     expect(family(new rpc.FencingTokenException(""))).toEqual(["RpcException"]);
     expect(family(new rpc.EndpointNotStartedException(""))).toEqual(["RpcException"]);
@@ -41,7 +53,9 @@ describe("the RPC family", () => {
   });
 
   it("a code has one class", () => {
-    expect(() => reviveAs("FENCING_TOKEN", (message) => new rpc.FencingTokenException(message))).toThrow(/has a class already/);
+    expect(() => reviveAs("FENCING_TOKEN", (message) => new rpc.FencingTokenException(message))).toThrow(
+      /has a class already/,
+    );
   });
 });
 
@@ -72,7 +86,11 @@ describe("error data", () => {
 
   it("takes data of an unknown code as unexpected, with its message", () => {
     const data = { code: "FROM_THE_FUTURE", name: "X", message: "still readable", retryable: true };
-    expect(fromErrorData(data as unknown as ErrorData)).toMatchObject({ code: "UNEXPECTED", message: "still readable", name: "Error" });
+    expect(fromErrorData(data as unknown as ErrorData)).toMatchObject({
+      code: "UNEXPECTED",
+      message: "still readable",
+      name: "Error",
+    });
     expect(fromErrorData({ ...data, code: "toString" } as unknown as ErrorData).code).toBe("UNEXPECTED");
   });
 
@@ -84,12 +102,15 @@ describe("error data", () => {
     expect(depth).toBe(17);
   });
 
-  it.each([["text", "text"], [undefined, "undefined"], [7, "7"], [{ a: 1 }, '{"a":1}'], [Symbol("s"), "Symbol(s)"]])(
-    "takes %s that was thrown, whatever it is",
-    (value, part) => {
-      const exception = fromUnknown(value);
-      expect(exception.code).toBe("UNEXPECTED");
-      expect(exception.message).toContain(part);
-    },
-  );
+  it.each([
+    ["text", "text"],
+    [undefined, "undefined"],
+    [7, "7"],
+    [{ a: 1 }, '{"a":1}'],
+    [Symbol("s"), "Symbol(s)"],
+  ])("takes %s that was thrown, whatever it is", (value, part) => {
+    const exception = fromUnknown(value);
+    expect(exception.code).toBe("UNEXPECTED");
+    expect(exception.message).toContain(part);
+  });
 });

@@ -12,7 +12,10 @@ export type KnownGaps = Readonly<Record<string, string>>;
 
 /** Durable Objects are activated by the platform: there is no start and stop by hand. */
 export const DURABLE_OBJECT_GAPS: KnownGaps = Object.fromEntries(
-  ROWS.filter((row) => row.tag === "hosting").map((row) => [row.id, "activation is startServer: nothing is started or stopped by hand"]),
+  ROWS.filter((row) => row.tag === "hosting").map((row) => [
+    row.id,
+    "activation is startServer: nothing is started or stopped by hand",
+  ]),
 );
 
 export interface RowResult {
@@ -30,7 +33,12 @@ export async function runRows(rows: readonly Row[], createWorld: () => World): P
       await row.run(createWorld());
       results.push({ id: row.id, title: row.title, ok: true });
     } catch (error) {
-      results.push({ id: row.id, title: row.title, ok: false, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      results.push({
+        id: row.id,
+        title: row.title,
+        ok: false,
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
     }
   }
   return results;

@@ -3,14 +3,18 @@ import { checkWireValue } from "../../src/common/wire-value.ts";
 import type { SqlDatabase } from "../../src/rpc/ports/storage.ts";
 
 /** What every implementation of SqlDatabase does; `withDatabase` runs a body on a fresh one. */
-export function describeSqlDatabase(name: string, withDatabase: (body: (database: SqlDatabase) => void) => Promise<void>): void {
+export function describeSqlDatabase(
+  name: string,
+  withDatabase: (body: (database: SqlDatabase) => void) => Promise<void>,
+): void {
   describe(`SqlDatabase on ${name}`, () => {
     const onTable = (body: (database: SqlDatabase) => void): Promise<void> =>
       withDatabase((database) => {
         database.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, value)");
         body(database);
       });
-    const ids = (database: SqlDatabase): unknown[] => database.exec("SELECT id FROM t ORDER BY id").map((row) => row["id"]);
+    const ids = (database: SqlDatabase): unknown[] =>
+      database.exec("SELECT id FROM t ORDER BY id").map((row) => row["id"]);
 
     it("gives rows back as they were bound, as plain objects, bytes as Uint8Array", () =>
       onTable((database) => {
@@ -31,7 +35,9 @@ export function describeSqlDatabase(name: string, withDatabase: (body: (database
 
     it("keeps what a transaction wrote and gives back its result", () =>
       onTable((database) => {
-        expect(database.transactionSync(() => database.exec("INSERT INTO t (id) VALUES (1) RETURNING id"))).toEqual([{ id: 1 }]);
+        expect(database.transactionSync(() => database.exec("INSERT INTO t (id) VALUES (1) RETURNING id"))).toEqual([
+          { id: 1 },
+        ]);
         expect(ids(database)).toEqual([1]);
       }));
 

@@ -105,7 +105,7 @@ describe("an endpoint as a Durable Object", () => {
       const call = async (): Promise<unknown> => (Reflect.get(stub, method) as (by: number) => Promise<unknown>)(1);
       await expect(call()).rejects.toThrow(/does not implement/);
     }
-    const reply = await stub.rpc(envelope(address, { method: "onStart" }));
+    const reply = await world.service.openChannel(address).send(envelope(address, { method: "onStart" }));
     expect(reply).toMatchObject({ outcome: "error", error: { code: "RPC_CONNECTION" } });
   });
 });

@@ -53,7 +53,10 @@ export type ReplyEnvelope = {
   readonly address: string;
   readonly epoch: Epoch;
   readonly incarnation: Incarnation;
-} & ({ readonly outcome: "value"; readonly value: WireValue } | { readonly outcome: "error"; readonly error: ErrorData });
+} & (
+  | { readonly outcome: "value"; readonly value: WireValue }
+  | { readonly outcome: "error"; readonly error: ErrorData }
+);
 
 /** What a handshake is answered with. */
 export interface HandshakeReply {
@@ -71,7 +74,8 @@ export function parseRequestEnvelope(value: unknown): RequestEnvelope {
   const field = fieldReader("request", envelope);
   if (envelope["version"] !== ENVELOPE_VERSION) throw malformed("request", "version", "1", envelope["version"]);
   const kind = envelope["kind"];
-  if (kind !== "ask" && kind !== "tell" && kind !== "handshake") throw malformed("request", "kind", "ask, tell or handshake", kind);
+  if (kind !== "ask" && kind !== "tell" && kind !== "handshake")
+    throw malformed("request", "kind", "ask, tell or handshake", kind);
   return {
     version: ENVELOPE_VERSION,
     kind,
@@ -104,7 +108,8 @@ export function parseReplyEnvelope(value: unknown): ReplyEnvelope {
     epoch: field("epoch", isEpoch, "a positive integer"),
     incarnation: field("incarnation", isIncarnation, "a non-negative integer"),
   } as const;
-  if (envelope["outcome"] === "error") return { ...head, outcome: "error", error: field("error", isErrorData, "error data") };
+  if (envelope["outcome"] === "error")
+    return { ...head, outcome: "error", error: field("error", isErrorData, "error data") };
   if (envelope["outcome"] !== "value") throw malformed("reply", "outcome", "value or error", envelope["outcome"]);
   return { ...head, outcome: "value", value: field("value", isWireValue, "a value") };
 }
@@ -127,7 +132,11 @@ function fieldReader(what: string, envelope: Fields): <T>(name: string, guard: G
   };
 }
 
-function malformed(what: string, name: string, ...[expected, found]: readonly [string, unknown]): UnknownMessageException {
+function malformed(
+  what: string,
+  name: string,
+  ...[expected, found]: readonly [string, unknown]
+): UnknownMessageException {
   return new UnknownMessageException(`malformed ${what}: ${name}: expected ${expected}, got ${describe(found)}`);
 }
 

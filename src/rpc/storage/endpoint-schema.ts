@@ -15,7 +15,9 @@ export const RESERVED_TABLE_PREFIX = "sluice_";
  */
 export function applyEndpointSchema(database: SqlDatabase): void {
   database.transactionSync(() => {
-    database.exec("CREATE TABLE IF NOT EXISTS sluice_schema (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL)");
+    database.exec(
+      "CREATE TABLE IF NOT EXISTS sluice_schema (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL)",
+    );
     const stored = database.exec("SELECT version FROM sluice_schema")[0]?.["version"];
     if (stored === ENDPOINT_SCHEMA_VERSION) return;
     if (stored !== undefined) {

@@ -96,7 +96,9 @@ function readAs<T>(type: ValueType<T>, key: string, stored: SqlValue | undefined
   try {
     return type.parse(value);
   } catch (error) {
-    throw new SluiceException("ILLEGAL_STATE", `storage key ${key}: stored value does not fit its type`, { cause: error });
+    throw new SluiceException("ILLEGAL_STATE", `storage key ${key}: stored value does not fit its type`, {
+      cause: error,
+    });
   }
 }
 

@@ -48,7 +48,8 @@ export class SqlDurableTimers implements DurableTimers {
   }
 
   set(name: string, dueMillis: number, payload?: unknown): void {
-    if (!Number.isFinite(dueMillis)) throw new RangeError(`timer ${name}: due: expected milliseconds, got ${dueMillis}`);
+    if (!Number.isFinite(dueMillis))
+      throw new RangeError(`timer ${name}: due: expected milliseconds, got ${dueMillis}`);
     this.#options.mainThread.requireTurn("timers.set");
     this.#options.database.exec(
       "INSERT OR REPLACE INTO sluice_timers (name, due, payload, attempts) VALUES (?, ?, ?, 0)",
@@ -166,7 +167,11 @@ export class SqlDurableTimers implements DurableTimers {
       context: ROOT_CONTEXT,
       sender: undefined,
       run: () => {
-        const removed = database.exec("DELETE FROM sluice_timers WHERE name = ? AND due = ? RETURNING name", name, dueMillis);
+        const removed = database.exec(
+          "DELETE FROM sluice_timers WHERE name = ? AND due = ? RETURNING name",
+          name,
+          dueMillis,
+        );
         // Deleted or moved since it was posted.
         if (removed.length === 0) return undefined;
         return onTimer(name, decodeWireText(timer.payload, `payload of timer ${name}`));

@@ -9,7 +9,10 @@ export class DurableObjectDatabase implements SqlDatabase {
   }
 
   exec(sql: string, ...bindings: readonly SqlValue[]): readonly SqlRow[] {
-    return this.#storage.sql.exec(sql, ...bindings).toArray().map(fromPlatform);
+    return this.#storage.sql
+      .exec(sql, ...bindings)
+      .toArray()
+      .map(fromPlatform);
   }
 
   transactionSync<T>(body: () => T): T {

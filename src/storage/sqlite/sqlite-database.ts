@@ -46,7 +46,9 @@ export class SqliteDatabase implements SqlDatabase {
   }
 
   deleteAll(): void {
-    for (const { name } of this.exec("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")) {
+    for (const { name } of this.exec(
+      "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+    )) {
       this.#database.exec(`DROP TABLE "${String(name).replaceAll('"', '""')}"`);
     }
   }

@@ -27,8 +27,10 @@ export function fromPlatformError(thrown: unknown, address: string): SluiceExcep
   if (flags.durableObjectReset === true) {
     return new RecipientUnreachableException(`${address} was reset: ${message}`, options);
   }
-  if (flags.retryable === true) return new RpcConnectionException(`connection to ${address} failed: ${message}`, options);
+  if (flags.retryable === true)
+    return new RpcConnectionException(`connection to ${address} failed: ${message}`, options);
   // The shell answers with error replies; what it throws instead is its own fault and would be thrown again.
-  if (flags.remote === true) return new RpcException(`${address} failed outside of its endpoint: ${message}`, { cause: thrown });
+  if (flags.remote === true)
+    return new RpcException(`${address} failed outside of its endpoint: ${message}`, { cause: thrown });
   return new RpcConnectionException(`connection to ${address} broke: ${message}`, options);
 }

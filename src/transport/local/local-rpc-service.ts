@@ -94,7 +94,11 @@ export class LocalRpcService implements RpcService {
     if (former !== undefined && former.server.state !== "terminated" && former.server.state !== "failed") {
       throw new RpcRuntimeException(`${address}: an endpoint of this name lives already`);
     }
-    return this.#activate(address, endpoint, former?.server.state === "failed" ? former.identity : new TransientIdentity());
+    return this.#activate(
+      address,
+      endpoint,
+      former?.server.state === "failed" ? former.identity : new TransientIdentity(),
+    );
   }
 
   /** {@link createServer}, then start. */
@@ -162,7 +166,7 @@ export class LocalRpcService implements RpcService {
     const fate = this.#intercept(envelope);
     if (fate === "lose-request") return NEVER;
     // A message is never handled on its sender's stack; microtasks keep the order.
-    await undefined;
+    await Promise.resolve();
     const hosted = this.#hosted.get(address);
     if (hosted === undefined) throw new RpcConnectionException(`${address}: no such endpoint`);
     if (this.#closing !== undefined && hosted.server.state === "failed") {
@@ -195,7 +199,8 @@ export class LocalRpcService implements RpcService {
         ...(database === undefined || alarm === undefined ? {} : { database, alarm }),
       },
       onBroken: (reason) => {
-        if (reason === "superseded") queueMicrotask(() => this.#hosted.get(address)?.server === server && this.kill(address));
+        if (reason === "superseded")
+          queueMicrotask(() => this.#hosted.get(address)?.server === server && this.kill(address));
       },
     });
     this.#hosted.set(address, { endpoint, server, identity, alarm });

@@ -1,5 +1,12 @@
 import { strict as assert } from "node:assert";
-import { FarProbeGateway, DriftedProbeGateway, NextProbeGateway, ProbeGateway, QueueProbeGateway, UnservedGateway } from "../../fixtures/rpc/probe-gateways.ts";
+import {
+  FarProbeGateway,
+  DriftedProbeGateway,
+  NextProbeGateway,
+  ProbeGateway,
+  QueueProbeGateway,
+  UnservedGateway,
+} from "../../fixtures/rpc/probe-gateways.ts";
 import { calling, envelope, rejection, thrown } from "../row.ts";
 import type { Row } from "../row.ts";
 
@@ -52,33 +59,47 @@ export const callRows: readonly Row[] = [
     };
     assert.deepEqual(await probe.echo(value), value);
   }),
-  calling("P1", "an argument outside the list fails at the call and is named, for tells too (over Z1, Z4, Z5)", async (world) => {
-    const probe = world.service.gateway(ProbeGateway, world.open("probe"));
-    const bad = { rows: [1, () => 1] } as unknown as string;
-    assert.match(thrown(() => probe.note(bad), "SERIALIZATION").message, /Probe\.note argument\[0\]\.rows\[1\]: a function/);
-    thrown(() => void probe.echo(bad), "SERIALIZATION");
-    thrown(() => void probe.echo("x".repeat(17 * 1_024 * 1_024)), "SERIALIZATION");
-    assert.deepEqual(await probe.noted(), []);
-  }),
+  calling(
+    "P1",
+    "an argument outside the list fails at the call and is named, for tells too (over Z1, Z4, Z5)",
+    async (world) => {
+      const probe = world.service.gateway(ProbeGateway, world.open("probe"));
+      const bad = { rows: [1, () => 1] } as unknown as string;
+      assert.match(
+        thrown(() => probe.note(bad), "SERIALIZATION").message,
+        /Probe\.note argument\[0\]\.rows\[1\]: a function/,
+      );
+      thrown(() => void probe.echo(bad), "SERIALIZATION");
+      thrown(() => void probe.echo("x".repeat(17 * 1_024 * 1_024)), "SERIALIZATION");
+      assert.deepEqual(await probe.noted(), []);
+    },
+  ),
   calling("Z8", "a result outside the list fails the call, names the method, and undoes the turn", async (world) => {
     const probe = world.service.gateway(ProbeGateway, world.open("probe"));
     assert.match((await rejection(probe.badResult(), "SERIALIZATION")).message, /Probe\.badResult\.deep\[0\]/);
     assert.equal(await probe.total(), 0);
   }),
   calling("Z7", "a result over the limit fails the call and names method, size and limit", async (world) => {
-    const error = await rejection(world.service.gateway(ProbeGateway, world.open("probe")).hugeResult(), "SERIALIZATION");
+    const error = await rejection(
+      world.service.gateway(ProbeGateway, world.open("probe")).hugeResult(),
+      "SERIALIZATION",
+    );
     assert.match(error.message, /Probe\.hugeResult: about \d+ bytes, the limit is 16777216/);
   }),
-  calling("O3", "a call without a reply in time fails, naming method, address, limit and phase (O4, P2)", async (world) => {
-    const address = world.open("probe");
-    const probe = world.service.gateway(ProbeGateway, address);
-    await probe.noted();
-    const timed = rejection(probe.holdBriefly("x"), "TIMEOUT");
-    await world.elapse(60);
-    const { message } = await timed;
-    assert.match(message, /ask\(Probe\.holdBriefly\(string\)\)/);
-    assert.ok(message.includes(address));
-  }),
+  calling(
+    "O3",
+    "a call without a reply in time fails, naming method, address, limit and phase (O4, P2)",
+    async (world) => {
+      const address = world.open("probe");
+      const probe = world.service.gateway(ProbeGateway, address);
+      await probe.noted();
+      const timed = rejection(probe.holdBriefly("x"), "TIMEOUT");
+      await world.elapse(60);
+      const { message } = await timed;
+      assert.match(message, /ask\(Probe\.holdBriefly\(string\)\)/);
+      assert.ok(message.includes(address));
+    },
+  ),
   calling("O8", "a timed-out call's effect stays and its late reply is dropped", async (world) => {
     const probe = world.service.gateway(ProbeGateway, world.open("probe"));
     await probe.noted();
@@ -90,7 +111,9 @@ export const callRows: readonly Row[] = [
   }),
   calling("P18", "a call that expired on its way is dropped unrun, naming where", async (world) => {
     const address = world.open("probe");
-    const reply = await world.service.openChannel(address).send(envelope(address, { method: "add", args: [1], remainingMillis: 0 }));
+    const reply = await world.service
+      .openChannel(address)
+      .send(envelope(address, { method: "add", args: [1], remainingMillis: 0 }));
     assert.equal(reply.outcome === "error" && reply.error.code, "TIMEOUT");
     assert.match(reply.outcome === "error" ? reply.error.message : "", /waiting in the mailbox/);
     assert.equal(await world.service.gateway(ProbeGateway, address).total(), 0);
@@ -102,14 +125,21 @@ export const callRows: readonly Row[] = [
     assert.equal(error.message, "out of range");
     assert.ok(error.remoteStack !== undefined && error.remoteStack !== error.stack);
   }),
-  calling("X2", "an exception of ours keeps code, retryable and causes, thrown at once or later (X3)", async (world) => {
-    const probe = world.service.gateway(ProbeGateway, world.open("probe"));
-    for (const error of [await rejection(probe.fail("coded"), "CONFLICT"), await rejection(probe.failLater("coded"), "CONFLICT")]) {
-      assert.equal(error.retryable, true);
-      assert.equal((error.cause as Error).message, "the first cause");
-      assert.equal((error.cause as Error).name, "TypeError");
-    }
-  }),
+  calling(
+    "X2",
+    "an exception of ours keeps code, retryable and causes, thrown at once or later (X3)",
+    async (world) => {
+      const probe = world.service.gateway(ProbeGateway, world.open("probe"));
+      for (const error of [
+        await rejection(probe.fail("coded"), "CONFLICT"),
+        await rejection(probe.failLater("coded"), "CONFLICT"),
+      ]) {
+        assert.equal(error.retryable, true);
+        assert.equal((error.cause as Error).message, "the first cause");
+        assert.equal((error.cause as Error).name, "TypeError");
+      }
+    },
+  ),
   calling("X4", "an endpoint outlives what its handlers throw", async (world) => {
     const probe = world.service.gateway(ProbeGateway, world.open("probe"));
     await rejection(probe.fail("anything"));
@@ -168,7 +198,14 @@ export const callRows: readonly Row[] = [
   calling("M10", "what is no envelope gets a typed answer and reaches no handler", async (world) => {
     const address = world.open("probe");
     const channel = world.service.openChannel(address);
-    for (const [field, value] of [["version", 2], ["kind", "shout"], ["args", {}], ["epoch", 0], ["depth", -1], ["sender", {}]] as const) {
+    for (const [field, value] of [
+      ["version", 2],
+      ["kind", "shout"],
+      ["args", {}],
+      ["epoch", 0],
+      ["depth", -1],
+      ["sender", {}],
+    ] as const) {
       const malformed = { ...envelope(address), [field]: value };
       const reply = await channel.send(malformed as ReturnType<typeof envelope>);
       assert.equal(reply.outcome === "error" && reply.error.code, "UNKNOWN_MESSAGE", field);

@@ -23,7 +23,10 @@ export const fencingRows: readonly Row[] = [
     const address = world.open("fenced-probe");
     await world.service.gateway(FencedProbeGateway, address).noted();
     await world.crash(address);
-    const error = await rejection(world.service.gateway(FencedProbeGateway, address, epoch(1)).noted(), "FENCING_TOKEN");
+    const error = await rejection(
+      world.service.gateway(FencedProbeGateway, address, epoch(1)).noted(),
+      "FENCING_TOKEN",
+    );
     assert.match(error.message, /FencedProbe\.noted/);
     assert.doesNotMatch(error.message, /\b2\b/);
   }),
@@ -45,29 +48,44 @@ export const fencingRows: readonly Row[] = [
     await gateway.selfNote("from myself");
     assert.deepEqual(await gateway.noted(), ["from myself"]);
   }),
-  calling("F1", "a gateway without a token learns it by the handshake and once more after a takeover; order is kept", async (world) => {
-    const address = world.open("fenced-probe");
-    const gateway = world.service.gateway(FencedProbeGateway, address);
-    gateway.note("first");
-    gateway.note("second");
-    assert.deepEqual(await gateway.noted(), ["first", "second"]);
-    assert.equal(gateway.getFencingToken(), 1);
-    await world.crash(address);
-    assert.deepEqual(await gateway.noted(), []);
-    assert.equal(gateway.getFencingToken(), 2);
-  }),
-  calling("F7", "a token above its own shows an instance that it was superseded: the call is not served", async (world) => {
-    const address = world.open("fenced-probe");
-    const error = await rejection(world.service.gateway(FencedProbeGateway, address, epoch(9)).noted(), "RECIPIENT_UNREACHABLE");
-    assert.equal(error.retryable, true);
-  }),
-  calling("EI1", "the incarnation rises with every activation, the epoch of an unfenced endpoint never", async (world) => {
-    const address = world.open("probe");
-    const probe = world.service.gateway(ProbeGateway, address);
-    assert.deepEqual(await probe.whoAreYou(), { epoch: 1, incarnation: 1, reason: "created" });
-    await world.crash(address);
-    assert.deepEqual(await probe.whoAreYou(), { epoch: 1, incarnation: 2, reason: "recovered" });
-  }),
+  calling(
+    "F1",
+    "a gateway without a token learns it by the handshake and once more after a takeover; order is kept",
+    async (world) => {
+      const address = world.open("fenced-probe");
+      const gateway = world.service.gateway(FencedProbeGateway, address);
+      gateway.note("first");
+      gateway.note("second");
+      assert.deepEqual(await gateway.noted(), ["first", "second"]);
+      assert.equal(gateway.getFencingToken(), 1);
+      await world.crash(address);
+      assert.deepEqual(await gateway.noted(), []);
+      assert.equal(gateway.getFencingToken(), 2);
+    },
+  ),
+  calling(
+    "F7",
+    "a token above its own shows an instance that it was superseded: the call is not served",
+    async (world) => {
+      const address = world.open("fenced-probe");
+      const error = await rejection(
+        world.service.gateway(FencedProbeGateway, address, epoch(9)).noted(),
+        "RECIPIENT_UNREACHABLE",
+      );
+      assert.equal(error.retryable, true);
+    },
+  ),
+  calling(
+    "EI1",
+    "the incarnation rises with every activation, the epoch of an unfenced endpoint never",
+    async (world) => {
+      const address = world.open("probe");
+      const probe = world.service.gateway(ProbeGateway, address);
+      assert.deepEqual(await probe.whoAreYou(), { epoch: 1, incarnation: 1, reason: "created" });
+      await world.crash(address);
+      assert.deepEqual(await probe.whoAreYou(), { epoch: 1, incarnation: 2, reason: "recovered" });
+    },
+  ),
   calling("EI2", "messages of a superseded sender are refused, those of the newer one served", async (world) => {
     const address = world.open("probe");
     const channel = world.service.openChannel(address);
@@ -76,11 +94,18 @@ export const fencingRows: readonly Row[] = [
       return channel.send(envelope(address, { sender, method: "senderAddress" }));
     };
     const outcomes: string[] = [];
-    for (const pair of [[1, 2], [1, 1], [1, 3], [2, 1], [1, 4], [2, 1]] as const) {
+    for (const pair of [
+      [1, 2],
+      [1, 1],
+      [1, 3],
+      [2, 1],
+      [1, 4],
+      [2, 1],
+    ] as const) {
       const reply = await from(pair);
-      outcomes.push(reply.outcome === "error" ? reply.error.code : String(reply.value));
+      outcomes.push(reply.outcome === "error" ? reply.error.code : JSON.stringify(reply.value));
     }
-    const served = "v1/-/test/probe/sender";
+    const served = '"v1/-/test/probe/sender"';
     assert.deepEqual(outcomes, [served, "FENCING_TOKEN", served, served, "FENCING_TOKEN", served]);
   }),
   calling("P11", "a call carries the calling endpoint's identity; one from outside carries none", async (world) => {

@@ -24,7 +24,10 @@ export const lifecycleRows: readonly Row[] = [
   }),
   calling("L6", "an endpoint whose onStart throws refuses calls and names the cause; siblings live", async (world) => {
     const sibling = world.open("probe");
-    const error = await rejection(world.service.gateway(ProbeGateway, world.open("failing-probe")).noted(), "ENDPOINT_NOT_STARTED");
+    const error = await rejection(
+      world.service.gateway(ProbeGateway, world.open("failing-probe")).noted(),
+      "ENDPOINT_NOT_STARTED",
+    );
     assert.match(String((error.cause as Error).message), /this endpoint never starts/);
     assert.deepEqual(await world.service.gateway(ProbeGateway, sibling).noted(), []);
   }),
@@ -35,25 +38,33 @@ export const lifecycleRows: readonly Row[] = [
     assert.ok(error.message.includes(server.address));
     assert.match((error.cause as Error).message, /this endpoint never starts/);
   }),
-  hosting("L10", "stopped, an endpoint refuses messages without onStop; started again it runs onStart again", async ({ create }, { service }) => {
-    const server = create("probe");
-    const probe = service.gateway(QueueProbeGateway, server.address);
-    server.start();
-    server.stop();
-    await rejection(probe.lifecycle(), "ENDPOINT_NOT_STARTED");
-    server.start();
-    assert.deepEqual(await probe.lifecycle(), ["onStart running=true", "onStart running=true"]);
-  }),
-  calling("L13", "while onStop is pending the endpoint serves and is not running; onStop saw the flag set", async (world) => {
-    const address = world.open("probe");
-    const probe = world.service.gateway(ProbeGateway, address);
-    const queue = world.service.gateway(QueueProbeGateway, address);
-    await probe.terminateHolding("stop");
-    assert.equal(await probe.running(), false);
-    assert.deepEqual(await queue.lifecycle(), ["onStart running=true", "onStop running=true"]);
-    await probe.release("stop");
-    await rejection(probe.noted(), "RECIPIENT_UNREACHABLE");
-  }),
+  hosting(
+    "L10",
+    "stopped, an endpoint refuses messages without onStop; started again it runs onStart again",
+    async ({ create }, { service }) => {
+      const server = create("probe");
+      const probe = service.gateway(QueueProbeGateway, server.address);
+      server.start();
+      server.stop();
+      await rejection(probe.lifecycle(), "ENDPOINT_NOT_STARTED");
+      server.start();
+      assert.deepEqual(await probe.lifecycle(), ["onStart running=true", "onStart running=true"]);
+    },
+  ),
+  calling(
+    "L13",
+    "while onStop is pending the endpoint serves and is not running; onStop saw the flag set",
+    async (world) => {
+      const address = world.open("probe");
+      const probe = world.service.gateway(ProbeGateway, address);
+      const queue = world.service.gateway(QueueProbeGateway, address);
+      await probe.terminateHolding("stop");
+      assert.equal(await probe.running(), false);
+      assert.deepEqual(await queue.lifecycle(), ["onStart running=true", "onStop running=true"]);
+      await probe.release("stop");
+      await rejection(probe.noted(), "RECIPIENT_UNREACHABLE");
+    },
+  ),
   calling("L15", "when onStop is done, calls that wait fail as unreachable at once, not by timeout", async (world) => {
     const probe = world.service.gateway(ProbeGateway, world.open("probe"));
     const waiting = probe.hold("for ever");
@@ -61,14 +72,18 @@ export const lifecycleRows: readonly Row[] = [
     const [error] = await Promise.all([rejection(waiting, "RECIPIENT_UNREACHABLE"), probe.release("stop")]);
     assert.match(error.message, /Probe\.hold/);
   }),
-  hosting("L20", "onStop runs once, however often the endpoint is closed, and closing gives the same future", async ({ create }) => {
-    const server = create("probe");
-    server.start();
-    const first = server.closeAsync();
-    assert.equal(server.closeAsync(), first);
-    await first;
-    assert.equal(server.state, "terminated");
-  }),
+  hosting(
+    "L20",
+    "onStop runs once, however often the endpoint is closed, and closing gives the same future",
+    async ({ create }) => {
+      const server = create("probe");
+      server.start();
+      const first = server.closeAsync();
+      assert.equal(server.closeAsync(), first);
+      await first;
+      assert.equal(server.state, "terminated");
+    },
+  ),
   hosting("L21", "an endpoint that never started terminates without onStop", async ({ create }) => {
     const server = create("probe");
     await server.closeAsync();
@@ -101,25 +116,33 @@ export const lifecycleRows: readonly Row[] = [
     const { address } = create("probe");
     assert.throws(() => createAt(address, "probe"), { code: "RPC_RUNTIME" });
   }),
-  hosting("V10", "closing the service waits for every onStop", async ({ create, closeService }, { service, elapse }) => {
-    const server = create("probe");
-    server.start();
-    const probe = service.gateway(ProbeGateway, server.address);
-    await probe.terminateHolding("stop");
-    let closed = false;
-    const closing = closeService().then(() => (closed = true));
-    await elapse(50);
-    assert.equal(closed, false);
-    await probe.release("stop");
-    await closing;
-  }),
-  calling("V13", "a call to a terminated endpoint fails as unreachable, on gateways old and new, in later activations too", async (world) => {
-    const address = world.open("probe");
-    const probe = world.service.gateway(ProbeGateway, address);
-    await probe.terminateHolding("");
-    await rejection(probe.noted(), "RECIPIENT_UNREACHABLE");
-    await rejection(world.service.connect(ProbeGateway, address), "RECIPIENT_UNREACHABLE");
-    await world.crash(address);
-    await rejection(probe.noted(), "RECIPIENT_UNREACHABLE");
-  }),
+  hosting(
+    "V10",
+    "closing the service waits for every onStop",
+    async ({ create, closeService }, { service, elapse }) => {
+      const server = create("probe");
+      server.start();
+      const probe = service.gateway(ProbeGateway, server.address);
+      await probe.terminateHolding("stop");
+      let closed = false;
+      const closing = closeService().then(() => (closed = true));
+      await elapse(50);
+      assert.equal(closed, false);
+      await probe.release("stop");
+      await closing;
+    },
+  ),
+  calling(
+    "V13",
+    "a call to a terminated endpoint fails as unreachable, on gateways old and new, in later activations too",
+    async (world) => {
+      const address = world.open("probe");
+      const probe = world.service.gateway(ProbeGateway, address);
+      await probe.terminateHolding("");
+      await rejection(probe.noted(), "RECIPIENT_UNREACHABLE");
+      await rejection(world.service.connect(ProbeGateway, address), "RECIPIENT_UNREACHABLE");
+      await world.crash(address);
+      await rejection(probe.noted(), "RECIPIENT_UNREACHABLE");
+    },
+  ),
 ];

@@ -37,23 +37,31 @@ export const queueRows: readonly Row[] = [
     assert.deepEqual([...noted].sort(), ["begin", "end", "execute", "runAsync", "self gateway"]);
     assert.ok(noted.indexOf("runAsync") < noted.indexOf("execute"));
   }),
-  hosting("M6", "an ask to an endpoint that is not started fails; a tell is a counted dead letter (M7, P19)", async ({ create }, { service }) => {
-    const server = create("probe");
-    const probe = service.gateway(ProbeGateway, server.address);
-    probe.note("lost");
-    const error = await rejection(probe.noted(), "ENDPOINT_NOT_STARTED");
-    assert.match(error.message, /Probe\.noted/);
-    assert.equal(service.deadLetters.count("not-started"), 2);
-    server.start();
-    assert.deepEqual(await probe.noted(), []);
-  }),
-  calling("P5", "messages that arrive while onStart is pending wait and run after it, in order (over M6, M7)", async (world) => {
-    const probe = world.service.gateway(ProbeGateway, world.open("slow-probe"));
-    probe.note("first");
-    const noted = probe.noted();
-    await world.elapse(30);
-    assert.deepEqual(await noted, ["started", "first"]);
-  }),
+  hosting(
+    "M6",
+    "an ask to an endpoint that is not started fails; a tell is a counted dead letter (M7, P19)",
+    async ({ create }, { service }) => {
+      const server = create("probe");
+      const probe = service.gateway(ProbeGateway, server.address);
+      probe.note("lost");
+      const error = await rejection(probe.noted(), "ENDPOINT_NOT_STARTED");
+      assert.match(error.message, /Probe\.noted/);
+      assert.equal(service.deadLetters.count("not-started"), 2);
+      server.start();
+      assert.deepEqual(await probe.noted(), []);
+    },
+  ),
+  calling(
+    "P5",
+    "messages that arrive while onStart is pending wait and run after it, in order (over M6, M7)",
+    async (world) => {
+      const probe = world.service.gateway(ProbeGateway, world.open("slow-probe"));
+      probe.note("first");
+      const noted = probe.noted();
+      await world.elapse(30);
+      assert.deepEqual(await noted, ["started", "first"]);
+    },
+  ),
   calling("S1", "execute runs its body as a turn", async (world) => {
     assert.deepEqual(await world.service.gateway(QueueProbeGateway, world.open("probe")).executed(), ["passed"]);
   }),
@@ -70,7 +78,10 @@ export const queueRows: readonly Row[] = [
     assert.equal(error.message, "out of range");
   }),
   calling("S6", "callAsync times out with a TimeoutException", async (world) => {
-    const timed = rejection(world.service.gateway(QueueProbeGateway, world.open("probe")).callAsyncTimesOut(), "TIMEOUT");
+    const timed = rejection(
+      world.service.gateway(QueueProbeGateway, world.open("probe")).callAsyncTimesOut(),
+      "TIMEOUT",
+    );
     await world.elapse(40);
     assert.match((await timed).message, /callAsync gave no result within 20 ms/);
   }),
@@ -84,19 +95,27 @@ export const queueRows: readonly Row[] = [
     await world.elapse(100);
     assert.deepEqual(await runs, []);
   }),
-  calling("S16", "termination cancels timers, durable ones too: a terminated endpoint does nothing more", async (world) => {
-    const address = world.open("probe");
-    await world.service.gateway(QueueProbeGateway, address).setTimer("late", 30, 0);
-    const probe = world.service.gateway(ProbeGateway, address);
-    await probe.terminateHolding("stop");
-    await world.elapse(60);
-    assert.deepEqual(await world.service.gateway(QueueProbeGateway, address).timersRun(), []);
-    await probe.release("stop");
-  }),
-  calling("T2", "the main-thread check passes in turns and continuations (T6) and fails in what floats on", async (world) => {
-    const found = await world.service.gateway(QueueProbeGateway, world.open("probe")).mainThread();
-    assert.deepEqual(found, { turn: "passed", continuation: "passed", floating: "ILLEGAL_STATE" });
-  }),
+  calling(
+    "S16",
+    "termination cancels timers, durable ones too: a terminated endpoint does nothing more",
+    async (world) => {
+      const address = world.open("probe");
+      await world.service.gateway(QueueProbeGateway, address).setTimer("late", 30, 0);
+      const probe = world.service.gateway(ProbeGateway, address);
+      await probe.terminateHolding("stop");
+      await world.elapse(60);
+      assert.deepEqual(await world.service.gateway(QueueProbeGateway, address).timersRun(), []);
+      await probe.release("stop");
+    },
+  ),
+  calling(
+    "T2",
+    "the main-thread check passes in turns and continuations (T6) and fails in what floats on",
+    async (world) => {
+      const found = await world.service.gateway(QueueProbeGateway, world.open("probe")).mainThread();
+      assert.deepEqual(found, { turn: "passed", continuation: "passed", floating: "ILLEGAL_STATE" });
+    },
+  ),
   calling("DT1", "a durable timer runs once, as a turn, not before its time", async (world) => {
     const queue = world.service.gateway(QueueProbeGateway, world.open("probe"));
     await queue.setTimer("once", 20, 0);
@@ -113,12 +132,16 @@ export const queueRows: readonly Row[] = [
     await world.elapse(150);
     assert.deepEqual(await queue.timersRun(), ["survives"]);
   }),
-  calling("DT3", "a timer whose turn throws is due again after a back-off, and its writes are undone", async (world) => {
-    const queue = world.service.gateway(QueueProbeGateway, world.open("probe"));
-    await queue.setTimer("fails once", 10, 1);
-    await world.elapse(200);
-    assert.deepEqual(await queue.timersRun(), []);
-    await world.elapse(1_200);
-    assert.deepEqual(await queue.timersRun(), ["fails once"]);
-  }),
+  calling(
+    "DT3",
+    "a timer whose turn throws is due again after a back-off, and its writes are undone",
+    async (world) => {
+      const queue = world.service.gateway(QueueProbeGateway, world.open("probe"));
+      await queue.setTimer("fails once", 10, 1);
+      await world.elapse(200);
+      assert.deepEqual(await queue.timersRun(), []);
+      await world.elapse(1_200);
+      assert.deepEqual(await queue.timersRun(), ["fails once"]);
+    },
+  ),
 ];

@@ -5,7 +5,9 @@ import type { ReplyEnvelope, RequestEnvelope } from "../../../src/rpc/envelope/v
 import type { Epoch, Incarnation } from "../../../src/rpc/index.ts";
 
 const golden = (name: string): unknown =>
-  JSON.parse(readFileSync(new URL(`../../golden/wire/v1/${name}.json`, import.meta.url).href.slice("file://".length), "utf8"));
+  JSON.parse(
+    readFileSync(new URL(`../../golden/wire/v1/${name}.json`, import.meta.url).href.slice("file://".length), "utf8"),
+  );
 
 const request: RequestEnvelope = {
   version: 1,
@@ -61,7 +63,8 @@ describe("envelope version 1 is frozen", () => {
 });
 
 describe("what is malformed is refused, naming the field", () => {
-  const without = (field: string): unknown => Object.fromEntries(Object.entries(request).filter(([key]) => key !== field));
+  const without = (field: string): unknown =>
+    Object.fromEntries(Object.entries(request).filter(([key]) => key !== field));
 
   it.each(Object.keys(request))("a request without %s", (field) => {
     expect(() => parseRequestEnvelope(without(field))).toThrow(expect.objectContaining({ code: "UNKNOWN_MESSAGE" }));

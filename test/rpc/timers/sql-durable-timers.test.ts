@@ -75,7 +75,15 @@ describe("durable timers", () => {
       address: "timed",
       gateways: [],
       factory: (context: EndpointContext) => (endpoint = new Timed(context)),
-      ports: { rpcService: new LocalRpcService({ clock }), clock, random: systemRandom, ids: systemIds, log: silentLogger, database, alarm },
+      ports: {
+        rpcService: new LocalRpcService({ clock }),
+        clock,
+        random: systemRandom,
+        ids: systemIds,
+        log: silentLogger,
+        database,
+        alarm,
+      },
       onBroken: (_reason, error) => {
         throw error;
       },
