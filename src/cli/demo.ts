@@ -131,6 +131,15 @@ class DemoRun {
   }): Promise<SluiceJobInfo> {
     const { context, options, steps, progressTerminal } = this.#setup;
     const progress = new JobProgress(progressTerminal, of.records);
+    let recovered = false;
+    const onProgress = (job: SluiceJobInfo, elapsed: number): void => {
+      if (job.restoredPosition !== null && !recovered) {
+        recovered = true;
+        const from = `from checkpoint ${job.restoredCheckpointId ?? "-"}, ${formatCount(job.restoredPosition)} records in`;
+        steps.done("job recovered", from);
+      }
+      progress.show(job, elapsed);
+    };
     const follow = (until?: (job: SluiceJobInfo) => boolean): Promise<SluiceJobInfo> =>
       followJob({
         client: of.client,
@@ -138,7 +147,7 @@ class DemoRun {
         clock: context.clock,
         signal: context.signal,
         since: of.since,
-        onProgress: (job, elapsed) => progress.show(job, elapsed),
+        onProgress,
         ...(until === undefined ? {} : { until }),
       });
     if (!options.kill) return follow();
@@ -157,14 +166,7 @@ class DemoRun {
     const restartedAt = context.clock.now();
     this.#worker = await this.#worker?.restart();
     steps.done("worker started again", formatSeconds(context.clock.now() - restartedAt));
-    const job = await follow();
-    if (job.restoredPosition !== null) {
-      steps.done(
-        "job recovered",
-        `from checkpoint ${job.restoredCheckpointId ?? "-"}, ${formatCount(job.restoredPosition)} records in`,
-      );
-    }
-    return job;
+    return follow();
   }
 }
 
