@@ -1,11 +1,9 @@
-import type { TaskExecutorObject } from "./task-executor-object.ts";
-
 /** Bindings of the worker, as `wrangler.toml` declares them. */
 export interface Environment {
   readonly DISPATCHER: DurableObjectNamespace;
   readonly RESOURCE_MANAGER: DurableObjectNamespace;
   readonly JOB_MASTER: DurableObjectNamespace;
-  readonly TASK_EXECUTOR: DurableObjectNamespace<TaskExecutorObject>;
+  readonly TASK_EXECUTOR: DurableObjectNamespace;
   /** Modules, input, checkpoints and results. */
   readonly OBJECTS: R2Bucket;
   /** Loads uploaded job modules. */
