@@ -106,7 +106,7 @@ export class ChunkLines {
   /** Finds the first line that begins in the chunk; without one the chunk is at its end. */
   #align(): void {
     if (this.#offset !== undefined || this.#held < this.#end) return;
-    const newline = this.#bytes.subarray(0, this.#end - 1 - this.#base).indexOf(NEWLINE);
+    const newline = this.#bytes.subarray(0, this.#end - this.#base).indexOf(NEWLINE);
     this.#offset = newline < 0 ? this.#end : this.#base + newline + 1;
   }
 }

@@ -343,22 +343,36 @@ describe("TaskHostCore", () => {
   it("CP-22 takes no snapshot for a checkpoint whose abort came first, and tells the tasks behind", async () => {
     const { job } = await testingJob({ build: padded(numbers(undefined, 100), 10) }, InMemoryObjectStore);
     await rounds(job, 3);
-    for (const host of job.hosts) {
-      await host.notifyCheckpointAborted(1);
-      const attemptIds = job.tasks.map(({ attemptId }) => attemptId).filter((id) => id.startsWith("attempt-0-0"));
-      await host.triggerCheckpoint({ attemptIds, checkpointId: 1, timestampMillis: 0 });
+    const sources = job.tasks.filter(({ vertex }) => vertex.inputs.length === 0).map(({ attemptId }) => attemptId);
+    const [aborting, other] = job.hosts;
+    await aborting?.notifyCheckpointAborted(1);
+    for (const [index, host] of [aborting, other].entries()) {
+      const attemptIds = sources.slice(index, index + 1);
+      await host?.triggerCheckpoint({ attemptIds, checkpointId: 1, timestampMillis: 0 });
     }
-    const before = job.completed.length;
     await rounds(job, 3);
-    expect(job.completed.length).toBe(before);
-    expect(job.triggerCheckpoint()).toBe(1);
+    // The source that knew nothing took it; the tasks behind got its barrier and the other's cancel marker.
+    expect(job.acknowledged.get(1)).toEqual([sources[1]]);
+    expect(job.declined).toEqual([]);
+    for (const host of job.hosts) {
+      await host.triggerCheckpoint({ attemptIds: sources, checkpointId: 2, timestampMillis: 0 });
+    }
     await rounds(job, 3);
-    // Its barriers are ignored now; the next id goes through.
-    expect(job.hasPendingCheckpoint).toBe(true);
-    job.abortCheckpoint();
-    expect(job.triggerCheckpoint()).toBe(2);
+    expect(job.acknowledged.get(2)).toHaveLength(job.tasks.length);
+  });
+
+  it("CP-22 ignores a trigger that is not above the last checkpoint handled", async () => {
+    const { job } = await testingJob(
+      { build: chained(numbers(undefined, 1)), parallelism: 1, hosts: 1 },
+      InMemoryObjectStore,
+    );
+    await rounds(job, 2);
+    const attemptIds = job.tasks.map(({ attemptId }) => attemptId);
+    for (const checkpointId of [5, 5, 4]) {
+      await job.hosts[0]?.triggerCheckpoint({ attemptIds, checkpointId, timestampMillis: 0 });
+    }
     await rounds(job, 3);
-    expect(job.completed.map(({ id }) => id)).toEqual([2]);
+    expect([...job.acknowledged]).toEqual([[5, attemptIds]]);
   });
 
   it("puts state above the inline limit into one object per subtask and restores from it", async () => {

@@ -54,6 +54,8 @@ export class TestingJob {
   readonly choices: Choices;
   readonly failures: TaskExecutionState[] = [];
   readonly declined: number[] = [];
+  /** Attempts by checkpoint, each time they acknowledged it. */
+  readonly acknowledged = new Map<number, ExecutionAttemptID[]>();
   readonly metrics = new Map<ExecutionAttemptID, TaskMetrics>();
   readonly completed: CompletedCheckpoint[] = [];
   restarts = 0;
@@ -270,6 +272,8 @@ export class TestingJob {
       if (this.#pending?.id === checkpointId) this.abortCheckpoint();
     }
     for (const { checkpointId, acknowledgements } of report.acknowledgements) {
+      const attempts = acknowledgements.map(({ attemptId }) => attemptId);
+      this.acknowledged.set(checkpointId, [...(this.acknowledged.get(checkpointId) ?? []), ...attempts]);
       for (const { attemptId, state } of acknowledgements) this.#acknowledge(checkpointId, attemptId, state);
     }
   }
