@@ -1,7 +1,8 @@
 import { isUndelivered } from "../../rpc/heartbeat/heartbeat-monitor.ts";
-import { milliseconds } from "../../common/duration.ts";
+import { seconds } from "../../common/duration.ts";
+import type { Duration } from "../../common/duration.ts";
 import { SluiceException } from "../../common/exceptions.ts";
-import type { ExecutionAttemptID, JobID } from "../../common/ids.ts";
+import type { JobID, ResourceID } from "../../common/ids.ts";
 import { RegisteredRpcConnection } from "../../rpc/registration/registered-rpc-connection.ts";
 import { DEFAULT_REGISTRATION_CONFIGURATION } from "../../rpc/registration/retrying-registration-configuration.ts";
 import { JobMasterGateway } from "../jobmaster/job-master-gateway.ts";
@@ -19,6 +20,8 @@ export interface JobManagerTarget {
 
 export interface JobManagerConnectionListener {
   onRegistered(): void;
+  /** The slots that the JobMaster may take now. */
+  offers(): readonly SlotOffer[];
   /** The JobMaster will never accept this TaskExecutor. */
   onRejected(reason: string): void;
   /** Answer to the newest offer (SCH-32); `undefined`: it failed, and the slots are to be freed (SCH-31). */
@@ -27,7 +30,9 @@ export interface JobManagerConnectionListener {
   onStateReported(state: TaskExecutionState, known: boolean): void;
 }
 
-const RETRY_MILLIS = 1_000;
+/** An offer without an answer by then is made again (SCH-31). */
+const OFFER_TIMEOUT = seconds(3);
+const RETRY_DELAY = seconds(1);
 
 /**
  * The connection to the job's master under one epoch: registration, slot offers, and the reports of state changes, which are
@@ -35,6 +40,7 @@ const RETRY_MILLIS = 1_000;
  */
 export class JobManagerConnection {
   readonly target: JobManagerTarget;
+  readonly #self: ResourceID;
   readonly #services: TaskExecutorServices;
   readonly #listener: JobManagerConnectionListener;
   readonly #connection: RegisteredRpcConnection<JobMasterGateway, { readonly jobMasterId: JobMasterId }>;
@@ -50,6 +56,7 @@ export class JobManagerConnection {
   ) {
     const { target, registration } = connection;
     this.target = target;
+    this.#self = registration.resourceId;
     this.#services = services;
     this.#listener = listener;
     this.#connection = new RegisteredRpcConnection(
@@ -86,24 +93,35 @@ export class JobManagerConnection {
     this.#unreported = [];
   }
 
-  /** Offers slots; a later call makes the answer to an earlier one count for nothing (SCH-32). */
-  offerSlots(registration: TaskExecutorRegistration, offers: readonly SlotOffer[]): void {
+  /** Offers what there is to offer; a later call makes the answer to an earlier one count for nothing (SCH-32). */
+  offerSlots(): void {
     const { gateway } = this;
+    const offers = this.#listener.offers();
     if (gateway === undefined || offers.length === 0) return;
     this.#newestOffer += 1;
     const offer = this.#newestOffer;
-    const isCurrent = (): boolean => !this.#connection.isClosed && offer === this.#newestOffer;
+    let answered = false;
+    const isCurrent = (): boolean => !answered && !this.#connection.isClosed && offer === this.#newestOffer;
+    const again = (): void => {
+      if (isCurrent()) this.offerSlots();
+    };
+    // Well before the slots' own timeout frees them.
+    this.#later(OFFER_TIMEOUT, again);
     this.#services.ask(
-      gateway.offerSlots(registration.resourceId, offers),
+      gateway.offerSlots(this.#self, offers),
       (accepted) => {
-        if (isCurrent()) this.#listener.onOffersAnswered(offers, accepted);
+        if (isCurrent()) {
+          answered = true;
+          this.#listener.onOffersAnswered(offers, accepted);
+        }
         return undefined;
       },
       (error) => {
         if (!isCurrent()) return undefined;
         this.#services.log.info("slot offer failed", { offers: offers.length, error: error.message });
-        if (isUndelivered(error)) this.#later(() => isCurrent() && this.offerSlots(registration, offers));
-        else this.#listener.onOffersAnswered(offers, undefined);
+        if (isUndelivered(error)) return undefined;
+        answered = true;
+        this.#listener.onOffersAnswered(offers, undefined);
         return undefined;
       },
     );
@@ -114,11 +132,6 @@ export class JobManagerConnection {
     if (states.length === 0 || this.#connection.isClosed) return;
     this.#unreported = [...this.#unreported, ...states];
     this.#report();
-  }
-
-  /** Whether the attempt's last state still waits for its acknowledgement. */
-  isReporting(attemptId: ExecutionAttemptID): boolean {
-    return this.#unreported.some((state) => state.attemptId === attemptId);
   }
 
   #report(): void {
@@ -139,16 +152,16 @@ export class JobManagerConnection {
         this.#reporting = false;
         // A stale epoch: the ResourceManager will name the new JobMaster.
         if (SluiceException.is(error, "FENCING_TOKEN")) return undefined;
-        this.#later(() => this.#report());
+        this.#later(RETRY_DELAY, () => this.#report());
         return undefined;
       },
     );
   }
 
-  #later(body: () => unknown): void {
+  #later(delay: Duration, body: () => void): void {
     this.#services.executor.schedule(() => {
       if (!this.#connection.isClosed) body();
       return undefined;
-    }, milliseconds(RETRY_MILLIS));
+    }, delay);
   }
 }

@@ -241,9 +241,11 @@ export class TaskRunner {
   #onSubmissionFailed(attemptId: ExecutionAttemptID, error: SluiceException): void {
     const task = this.#tasks.get(attemptId);
     if (task === undefined || task.terminal !== undefined) return;
-    if (!task.detached && SluiceException.is(error, "UNAVAILABLE"))
-      this.#listener.onHostUnusable(serializeThrowable(error));
-    else this.#fail([task], error);
+    const unusable = !task.detached && SluiceException.is(error, "UNAVAILABLE");
+    // Of an attempt whose slot is given up the JobMaster hears with the slot.
+    if (unusable) this.#tasks.detach(attemptId);
+    this.#fail([task], error);
+    if (unusable) this.#listener.onHostUnusable(serializeThrowable(error));
   }
 
   #fail(tasks: readonly Task[], error: SluiceException): void {

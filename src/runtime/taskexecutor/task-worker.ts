@@ -160,7 +160,7 @@ export class TaskWorker {
     }
     if (slot.state !== "ALLOCATED") return;
     this.#slotTimeouts.arm(allocationId);
-    this.#offerSlots();
+    this.#jobManager?.offerSlots();
   }
 
   /** Marks the slot as in use by its job (DEP-02). @returns false if the allocation is not the job's here. */
@@ -212,6 +212,7 @@ export class TaskWorker {
       { target, registration: this.#registration },
       {
         onRegistered: () => this.#onRegisteredAtJobManager(connection),
+        offers: () => this.#slots.offers(),
         onRejected: (reason) => this.disconnectJobManager(`the JobMaster refused the TaskExecutor: ${reason}`),
         onOffersAnswered: (offers, accepted) => this.#onOffersAnswered(offers, accepted),
         onStateReported: (state, known) => this.#onStateReported(state, known),
@@ -227,11 +228,7 @@ export class TaskWorker {
       connection.gateway?.heartbeatFromTaskManager(this.#self, payload);
       return undefined;
     });
-    this.#offerSlots();
-  }
-
-  #offerSlots(): void {
-    this.#jobManager?.offerSlots(this.#registration, this.#slots.offers());
+    this.#jobManager?.offerSlots();
   }
 
   #onOffersAnswered(offers: readonly SlotOffer[], accepted: readonly SlotOffer[] | undefined): void {
