@@ -54,7 +54,10 @@ export async function runCli(argv: readonly string[]): Promise<void> {
   try {
     await createProgram(context).parseAsync([...argv], { from: "user" });
   } catch (error) {
-    process.exitCode = reportFailure(context, interruption.signal.aborted ? interruption.signal.reason : error);
+    const interrupted = interruption.signal.aborted;
+    process.exitCode = reportFailure(context, interrupted ? interruption.signal.reason : error);
+    // Requests that were left behind would keep the process alive.
+    if (interrupted) process.exit();
   }
 }
 

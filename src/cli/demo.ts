@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RestClient } from "../client/rest-client.ts";
 import type { SluiceJobInfo } from "../rest/messages/sluice-messages.ts";
+import { abortable, untilAborted } from "./abortable.ts";
 import { CliException } from "./cli-exception.ts";
 import type { CommandContext } from "./command-context.ts";
 import { formatBytes, formatCount, formatSeconds, plural } from "./format.ts";
@@ -97,15 +98,15 @@ class DemoRun {
     const client = new RestClient({ url: worker.url });
     const input = await readInputFile(join(root, INPUT_FILE));
     const records = countLines(input);
-    await client.putObject(INPUT_KEY, input, signal);
+    await abortable(client.putObject(INPUT_KEY, input), signal);
     steps.done("input uploaded", `${formatCount(records)} records`);
 
     const bundle = await bundleJob(join(root, JOB_FILE));
-    const moduleId = await client.uploadModule(bundle.name, bundle.bytes, signal);
+    const moduleId = await abortable(client.uploadModule(bundle.name, bundle.bytes), signal);
     steps.done("job uploaded", `${JOB_FILE}, ${formatBytes(bundle.bytes.byteLength)}`);
 
     const since = clock.now();
-    const jobId = await client.runModule(moduleId, { parallelism: PARALLELISM }, signal);
+    const jobId = await abortable(client.runModule(moduleId, { parallelism: PARALLELISM }), signal);
     const job = await this.#follow({ client, jobId, records, since });
     this.#setup.progressTerminal.clear();
     if (job.state !== "FINISHED") {
@@ -116,7 +117,7 @@ class DemoRun {
       "FINISHED",
       `${formatSeconds(job.duration)}, ${plural(job.checkpoints, "checkpoint")}, ${plural(job.restarts, "restart")}`,
     );
-    return { job, rows: parseEarthquakeRows(await collect(client.jobResults(jobId, { follow: false, signal }))) };
+    return { job, rows: parseEarthquakeRows(await collect(client.jobResults(jobId, { follow: false }))) };
   }
 
   async stop(): Promise<void> {
@@ -223,12 +224,4 @@ async function collect(lines: AsyncIterable<string>): Promise<readonly string[]>
   const collected: string[] = [];
   for await (const line of lines) collected.push(line);
   return collected;
-}
-
-function untilAborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const abort = (): void => reject(signal.reason instanceof Error ? signal.reason : new Error("aborted"));
-    if (signal.aborted) abort();
-    else signal.addEventListener("abort", abort, { once: true });
-  });
 }

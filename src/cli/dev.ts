@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { untilAborted } from "./abortable.ts";
 import type { CommandContext } from "./command-context.ts";
 import { requireFreePort } from "./free-port.ts";
 import { LocalWorker } from "./local-worker.ts";
@@ -10,8 +10,6 @@ export interface DevOptions {
   /** Where jobs, objects and checkpoints are kept from one start to the next. */
   readonly state: string;
 }
-
-const FOREVER_MILLIS = 2 ** 31 - 1;
 
 /** Serves the platform until Ctrl-C. */
 export async function dev({ out, root, signal }: CommandContext, options: DevOptions): Promise<void> {
@@ -35,7 +33,7 @@ export async function dev({ out, root, signal }: CommandContext, options: DevOpt
   );
   out.line(`  Look at it: curl http://localhost:${options.port}/v1/jobs/overview`);
   try {
-    for (;;) await sleep(FOREVER_MILLIS, undefined, { signal });
+    await untilAborted(signal);
   } finally {
     await worker.stop();
   }

@@ -1,3 +1,4 @@
+import { abortable } from "./abortable.ts";
 import type { RestClient } from "../client/rest-client.ts";
 import { SluiceException } from "../common/exceptions.ts";
 import type { Clock } from "../common/clock.ts";
@@ -28,7 +29,7 @@ export async function followJob(options: FollowOptions): Promise<SluiceJobInfo> 
   let answeredAt = clock.now();
   for (;;) {
     try {
-      const job = await client.requestJob(jobId, signal);
+      const job = await abortable(client.requestJob(jobId), signal);
       answeredAt = clock.now();
       onProgress(job, answeredAt - since);
       if (isTerminalJobStatus(job.state) || until?.(job) === true) return job;

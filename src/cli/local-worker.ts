@@ -4,6 +4,7 @@ import { createWriteStream } from "node:fs";
 import type { WriteStream } from "node:fs";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { abortable } from "./abortable.ts";
 import { CliException } from "./cli-exception.ts";
 import { LOCAL_HOST } from "./free-port.ts";
 
@@ -137,25 +138,27 @@ export class LocalWorker {
   async #waitUntilReady(): Promise<void> {
     const { signal, logFile } = this.#options;
     const deadline = AbortSignal.timeout(START_TIMEOUT_MILLIS);
-    while (!deadline.aborted) {
-      signal?.throwIfAborted();
-      if (this.#hasExited) {
-        throw new CliException(`The worker ended while it started. Its log is ${logFile}`, { details: this.logTail });
+    const stop = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
+    try {
+      while (!(await abortable(this.#answers(), stop))) {
+        if (this.#hasExited) {
+          throw new CliException(`The worker ended while it started. Its log is ${logFile}`, { details: this.logTail });
+        }
+        await sleep(POLL_INTERVAL_MILLIS);
       }
-      if (await this.#answers(signal === undefined ? deadline : AbortSignal.any([signal, deadline]))) return;
-      await sleep(POLL_INTERVAL_MILLIS);
-    }
-    throw new CliException(
-      `The worker did not answer within ${START_TIMEOUT_MILLIS / 1_000} s. Its log is ${logFile}`,
-      {
+    } catch (error) {
+      if (error !== deadline.reason) throw error;
+      const waited = `${START_TIMEOUT_MILLIS / 1_000} s`;
+      throw new CliException(`The worker did not answer within ${waited}. Its log is ${logFile}`, {
         details: this.logTail,
-      },
-    );
+        cause: error,
+      });
+    }
   }
 
-  async #answers(signal: AbortSignal): Promise<boolean> {
+  async #answers(): Promise<boolean> {
     try {
-      const response = await fetch(`http://${LOCAL_HOST}:${this.#options.port}/v1/config`, { signal });
+      const response = await fetch(`http://${LOCAL_HOST}:${this.#options.port}/v1/config`);
       await response.arrayBuffer();
       return response.ok;
     } catch {

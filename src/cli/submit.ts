@@ -2,6 +2,7 @@ import { SluiceException } from "../common/exceptions.ts";
 import { RestClient } from "../client/rest-client.ts";
 import { isTerminalJobStatus } from "../rest/messages/states.ts";
 import type { SluiceJobInfo } from "../rest/messages/sluice-messages.ts";
+import { abortable, abortableElements } from "./abortable.ts";
 import { CliException } from "./cli-exception.ts";
 import type { CommandContext } from "./command-context.ts";
 import { formatBytes, formatSeconds, plural } from "./format.ts";
@@ -51,13 +52,13 @@ export async function submit(context: CommandContext, file: string, options: Sub
   );
   const jobId = await explainingSilence(options.url, async () => {
     for (const { key, from, bytes } of inputs) {
-      await client.putObject(key, bytes, signal);
+      await abortable(client.putObject(key, bytes), signal);
       steps.done("input uploaded", `${from} as ${key}, ${formatBytes(bytes.byteLength)}`);
     }
-    const moduleId = await client.uploadModule(bundle.name, bundle.bytes, signal);
+    const moduleId = await abortable(client.uploadModule(bundle.name, bundle.bytes), signal);
     steps.done("job uploaded", `${file}, ${formatBytes(bundle.bytes.byteLength)}`);
     const { parallelism, strict } = options;
-    return client.runModule(moduleId, { parallelism, strict, idempotencyKey: context.ids.hex() }, signal);
+    return abortable(client.runModule(moduleId, { parallelism, strict, idempotencyKey: context.ids.hex() }), signal);
   });
   if (options.detach) {
     if (options.json) context.out.line(JSON.stringify({ job: { id: jobId } }));
@@ -93,7 +94,7 @@ async function followToEnd({ context, client, jobId, progressTerminal, onRow }: 
   const { signal } = context;
   const progress = new JobProgress(progressTerminal);
   const printRows = async (): Promise<void> => {
-    for await (const row of client.jobResults(jobId, { follow: true, signal })) onRow(row);
+    for await (const row of abortableElements(client.jobResults(jobId, { follow: true }), signal)) onRow(row);
   };
   try {
     const [job] = await Promise.all([

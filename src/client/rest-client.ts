@@ -91,32 +91,31 @@ export class RestClient {
   }
 
   /** @returns id of the uploaded module. */
-  async uploadModule(name: string, bytes: Uint8Array, signal?: AbortSignal): Promise<string> {
+  async uploadModule(name: string, bytes: Uint8Array): Promise<string> {
     const form = new FormData();
     form.append("jarfile", new File([bytes], name, { type: "text/javascript" }));
-    const { filename } = await this.call(JarUploadHeaders, { rawBody: form, ...signalOf(signal) });
+    const { filename } = await this.call(JarUploadHeaders, { rawBody: form });
     return filename.slice(filename.lastIndexOf("/") + 1);
   }
 
   /** @returns id of the job. */
-  async runModule(moduleId: string, options: RunOptions = {}, signal?: AbortSignal): Promise<string> {
+  async runModule(moduleId: string, options: RunOptions = {}): Promise<string> {
     const { parallelism, strict, idempotencyKey } = options;
     const { jobid } = await this.call(JarRunHeaders, {
       path: { jarid: moduleId },
       query: { strict },
       body: parallelism === undefined ? {} : { parallelism },
       ...(idempotencyKey === undefined ? {} : { headers: { "idempotency-key": idempotencyKey } }),
-      ...signalOf(signal),
     });
     return jobid;
   }
 
-  async putObject(key: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
-    await this.call(ObjectPutHeaders, { path: { key }, rawBody: bytes, ...signalOf(signal) });
+  async putObject(key: string, bytes: Uint8Array): Promise<void> {
+    await this.call(ObjectPutHeaders, { path: { key }, rawBody: bytes });
   }
 
-  async requestJob(jobId: string, signal?: AbortSignal): Promise<SluiceJobInfo> {
-    return this.call(SluiceJobHeaders, { path: { jobid: jobId }, ...signalOf(signal) });
+  async requestJob(jobId: string): Promise<SluiceJobInfo> {
+    return this.call(SluiceJobHeaders, { path: { jobid: jobId } });
   }
 
   async cancelJob(jobId: string): Promise<void> {
@@ -124,12 +123,8 @@ export class RestClient {
   }
 
   /** Committed rows, one text of JSON each. @param follow until the job is terminal. */
-  async *jobResults(
-    jobId: string,
-    { follow, signal }: { readonly follow: boolean; readonly signal?: AbortSignal },
-  ): AsyncGenerator<string, void, undefined> {
-    const call = { path: { jobid: jobId }, query: { follow }, ...signalOf(signal) };
-    const { body } = await this.send(JobResultsHeaders, call);
+  async *jobResults(jobId: string, { follow }: { readonly follow: boolean }): AsyncGenerator<string, void, undefined> {
+    const { body } = await this.send(JobResultsHeaders, { path: { jobid: jobId }, query: { follow } });
     if (body === null) return;
     let rest = "";
     for await (const text of body.pipeThrough(new TextDecoderStream())) {
@@ -163,10 +158,6 @@ export class RestClient {
       throw new SluiceException("UNAVAILABLE", `Nothing answers at ${this.url}.`, { cause: error, retryable: true });
     }
   }
-}
-
-function signalOf(signal: AbortSignal | undefined): { readonly signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal };
 }
 
 function errorsOf(text: string): readonly string[] {
