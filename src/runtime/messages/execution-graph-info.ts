@@ -23,7 +23,10 @@ export interface ExecutionGraphInfo {
   readonly failure?: SerializedThrowable;
   /** Oldest first. */
   readonly exceptionHistory: readonly ExceptionHistoryEntry[];
-  /** Restarts of the job by its restart strategy, over all lives of its JobMaster. */
+  /**
+   * Restarts of the job, over all lives of its JobMaster and whatever caused them; those that the infrastructure caused are not
+   * charged to the restart strategy.
+   */
   readonly restarts: number;
   readonly checkpoints?: CheckpointStatsSnapshot;
 }

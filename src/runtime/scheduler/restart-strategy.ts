@@ -23,7 +23,7 @@ export function decideRestart(
   if (failure.nonRecoverable === true) {
     return { kind: "fail", failure: wrap("The failure is not recoverable", failure) };
   }
-  const free = failure.infrastructure === true && restarts.freeSinceProgress < MAX_FREE_RESTARTS_WITHOUT_PROGRESS;
+  const free = isInfrastructure(failure) && restarts.freeSinceProgress < MAX_FREE_RESTARTS_WITHOUT_PROGRESS;
   const delayMillis = strategy.kind === "none" ? FREE_RESTART_DELAY_MILLIS : strategy.delayMillis;
   if (free) return { kind: "restart", delayMillis, charged: false };
   if (strategy.kind === "fixed-delay" && restarts.charged < strategy.attempts) {
@@ -34,6 +34,11 @@ export function decideRestart(
 
 const FREE_RESTART_DELAY_MILLIS =
   DEFAULT_RESTART_STRATEGY.kind === "fixed-delay" ? DEFAULT_RESTART_STRATEGY.delayMillis : 0;
+
+/** A channel breaks when its other end is gone, which the tasks that notice it first cannot know. */
+function isInfrastructure(failure: SerializedThrowable): boolean {
+  return failure.infrastructure === true || failure.code === "PARTITION_CONNECTION";
+}
 
 function describe(strategy: RestartStrategyConfiguration): string {
   if (strategy.kind === "none") return "the restart strategy none";

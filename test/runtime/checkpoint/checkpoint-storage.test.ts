@@ -39,15 +39,15 @@ describe("CheckpointStorage", () => {
   it("RST-09: says what is wrong with metadata that is gone, replaced or garbled", async () => {
     const { objects, checkpoints } = storage();
     const pointer = await checkpoints.writeMetadata(CHECKPOINT);
-    const rejection = (etag: string) => expect(checkpoints.readMetadata({ ...pointer, etag })).rejects;
+    const read = (etag: string) => checkpoints.readMetadata({ ...pointer, etag });
     const replaced = await objects.put(pointer.pointer, Uint8Array.of(1));
-    await rejection(pointer.etag).toMatchObject({
+    await expect(read(pointer.etag)).rejects.toMatchObject({
       code: "CHECKPOINT",
       message: expect.stringContaining("overwritten"),
     });
-    await rejection(replaced?.etag ?? "").toMatchObject({ message: expect.stringContaining("cannot be read") });
+    await expect(read(replaced?.etag ?? "")).rejects.toThrow("cannot be read");
     await checkpoints.discard([], [pointer.pointer]);
-    await rejection(pointer.etag).toMatchObject({ message: expect.stringContaining("does not exist") });
+    await expect(read(pointer.etag)).rejects.toThrow("does not exist");
   });
 
   it("deletes state by the tasks' logical keys", async () => {

@@ -21,10 +21,22 @@ export interface TestingVertex {
   readonly ship?: ShipStrategy;
 }
 
-/** A chain of vertices `v0 -> v1 -> ...`. */
+/** Changes to the default configuration; `checkpointing: undefined` asks for no checkpoints. */
+export type TestingConfiguration = { readonly [Field in keyof JobConfiguration]?: JobConfiguration[Field] | undefined };
+
+function configurationOf({ checkpointing, ...changes }: TestingConfiguration): JobConfiguration {
+  return {
+    parallelism: changes.parallelism ?? 1,
+    restartStrategy: changes.restartStrategy ?? DEFAULT_RESTART_STRATEGY,
+    userConfiguration: changes.userConfiguration ?? {},
+    ...(checkpointing === undefined ? {} : { checkpointing }),
+  };
+}
+
+/** A chain of vertices `v0 -> v1 -> ...` that takes a checkpoint each second. */
 export function testingJobGraph(
   vertices: readonly TestingVertex[],
-  configuration: Partial<JobConfiguration> = {},
+  configuration: TestingConfiguration = {},
 ): JobGraph {
   const vertexId = (index: number): JobVertexID => brandId(`b${String(index).padStart(31, "0")}`);
   const dataSet = (index: number): IntermediateDataSetID => brandId(`d${String(index).padStart(31, "0")}`);
@@ -61,13 +73,10 @@ export function testingJobGraph(
         slotSharingGroup: "default",
       };
     }),
-    configuration: {
-      parallelism: 1,
+    configuration: configurationOf({
       checkpointing: { intervalMillis: 1_000, ...CHECKPOINT_DEFAULTS },
-      restartStrategy: DEFAULT_RESTART_STRATEGY,
-      userConfiguration: {},
       ...configuration,
-    },
+    }),
     hash: "f".repeat(64),
     module: { hash: "c".repeat(64), key: "modules/c.js", name: "job.js", runtimeVersion: "0.1.0" },
   };

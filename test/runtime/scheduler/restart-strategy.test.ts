@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { SluiceException } from "../../../src/common/exceptions.ts";
 import { NO_RESTARTS } from "../../../src/runtime/executiongraph/execution-graph.ts";
 import { serializeThrowable } from "../../../src/runtime/messages/serialized-throwable.ts";
 import { decideRestart, MAX_FREE_RESTARTS_WITHOUT_PROGRESS } from "../../../src/runtime/scheduler/restart-strategy.ts";
@@ -26,6 +27,11 @@ describe("restart strategies", () => {
       kind: "restart",
       charged: false,
     });
+  });
+
+  it("a broken channel is the loss of its other end", () => {
+    const broken = serializeThrowable(new SluiceException("PARTITION_CONNECTION", "channel lost"));
+    expect(decideRestart(FIXED, NO_RESTARTS, broken)).toMatchObject({ kind: "restart", charged: false });
   });
 
   it("the infrastructure's restarts are free even with the budget used up, but not without end", () => {

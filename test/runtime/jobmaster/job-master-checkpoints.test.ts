@@ -1,0 +1,228 @@
+import { afterEach, describe, expect, it } from "vitest";
+import type { ObjectInfo } from "../../../src/runtime/blob/object-store.ts";
+import { CHECKPOINT_DEFAULTS } from "../../../src/runtime/jobgraph/job-configuration.ts";
+import { TESTING_JOB_ID } from "../executiongraph/testing-job-graph.ts";
+import { JobMasterHarness } from "./job-master-harness.ts";
+
+const open: JobMasterHarness[] = [];
+const EVERY_SECOND = { ...CHECKPOINT_DEFAULTS, intervalMillis: 1_000 };
+
+function harnessOf(...args: ConstructorParameters<typeof JobMasterHarness>): JobMasterHarness {
+  const harness = new JobMasterHarness(...args);
+  open.push(harness);
+  return harness;
+}
+
+afterEach(() => {
+  for (const harness of open.splice(0)) harness.close();
+});
+
+const keysOf = (objects: readonly ObjectInfo[]): readonly string[] => objects.map(({ key }) => key);
+const PREFIX = `v1/default/jobs/${TESTING_JOB_ID}`;
+
+describe("checkpoints", () => {
+  it("CP-02, CP-12, CP-18: triggered at the sources of each TaskExecutor, stored, then told to all", async () => {
+    const harness = harnessOf([{ parallelism: 3 }, { parallelism: 2 }]);
+    await harness.run([0, 1]);
+    await harness.clock.advance(999);
+    expect(harness.argsOf("triggerCheckpoint")).toEqual([]);
+    await harness.clock.advance(1);
+    const attempts = await harness.attempts();
+    expect(harness.argsOf("triggerCheckpoint", "te-0")[0]?.[0]).toEqual(attempts.slice(0, 2));
+    expect(harness.argsOf("triggerCheckpoint", "te-1")[0]?.[0]).toEqual(attempts.slice(2, 3));
+    await harness.acknowledge(1);
+    expect(keysOf(await harness.objects.list(""))).toEqual([`${PREFIX}/chk-1/_metadata`]);
+    expect(harness.argsOf("confirmCheckpoint").map(([id]) => id)).toEqual([1, 1]);
+    expect(await harness.jobMaster().requestCheckpointStats()).toMatchObject({
+      counts: { completed: 1, inProgress: 0 },
+      latestCompleted: { checkpointId: 1, externalPath: `${PREFIX}/chk-1/_metadata`, stateSize: 15, subtasks: 5 },
+    });
+  });
+
+  it("CP-25: the next one replaces it, objects and rows", async () => {
+    const harness = harnessOf([{ parallelism: 1 }]);
+    await harness.run();
+    for (const id of [1, 2]) {
+      await harness.clock.advance(1_000);
+      await harness.acknowledge(id);
+    }
+    expect(keysOf(await harness.objects.list(""))).toEqual([`${PREFIX}/chk-2/_metadata`]);
+    expect(harness.database.exec("SELECT key FROM sluice_kv WHERE key LIKE 'checkpoint/%'")).toHaveLength(1);
+  });
+
+  it("CP-15: a decline ends it, everyone is told, a later acknowledgement changes nothing", async () => {
+    const harness = harnessOf([{ parallelism: 2 }]);
+    await harness.run();
+    await harness.clock.advance(1_000);
+    const [attemptId] = await harness.attempts();
+    harness.jobMaster().declineCheckpoint(TESTING_JOB_ID, {
+      checkpointId: 1,
+      attemptId: attemptId ?? expect.fail("no attempt"),
+      reason: "CHECKPOINT_DECLINED_TASK_NOT_READY",
+    });
+    await harness.acknowledge(1);
+    expect(harness.argsOf("abortCheckpoint")).toEqual([[1, -1, 1]]);
+    expect(await harness.jobMaster().requestCheckpointStats()).toMatchObject({ counts: { failed: 1, completed: 0 } });
+    expect(await harness.objects.list("")).toEqual([]);
+    await harness.clock.advance(1_000);
+    const checkpoints = harness.argsOf("triggerCheckpoint").map(([, checkpoint]) => checkpoint);
+    expect(checkpoints).toMatchObject([{ checkpointId: 1 }, { checkpointId: 2 }]);
+  });
+
+  it("CP-17, CP-23: one that expires fails the job over", async () => {
+    const harness = harnessOf([{ parallelism: 1 }], { checkpointing: { ...EVERY_SECOND, timeoutMillis: 5_000 } });
+    await harness.run();
+    await harness.clock.advance(5_999);
+    expect(await harness.jobMaster().requestJobStatus()).toBe("RUNNING");
+    await harness.clock.advance(1);
+    expect(await harness.info()).toMatchObject({
+      status: "RESTARTING",
+      exceptionHistory: [
+        { failure: { name: "CheckpointException", message: expect.stringContaining("checkpoint 1") } },
+      ],
+    });
+  });
+
+  it("CP-11: a TaskExecutor that refuses the trigger ends only the checkpoint", async () => {
+    const harness = harnessOf([{ parallelism: 1 }]);
+    await harness.run();
+    harness.fail("triggerCheckpoint", "CHECKPOINT");
+    await harness.clock.advance(1_000);
+    expect(await harness.jobMaster().requestCheckpointStats()).toMatchObject({
+      counts: { failed: 1 },
+      latestFailed: { failureMessage: expect.stringContaining(harness.resourceId(0)) },
+    });
+    expect(await harness.jobMaster().requestJobStatus()).toBe("RUNNING");
+  });
+
+  it("CP-20: metadata that cannot be written is a failure of the checkpoint", async () => {
+    const harness = harnessOf([{ parallelism: 1 }]);
+    await harness.run();
+    await harness.clock.advance(1_000);
+    await harness.objects.put(`${PREFIX}/chk-1/_metadata`, Uint8Array.of(1));
+    await harness.acknowledge(1);
+    expect(await harness.info()).toMatchObject({
+      status: "RESTARTING",
+      checkpoints: { latestFailed: { failureMessage: expect.stringContaining("could not be stored") } },
+    });
+  });
+
+  it("FO-10: a restart starts from the last completed one, its own state for each subtask", async () => {
+    const harness = harnessOf([{ parallelism: 2 }]);
+    await harness.run();
+    await harness.clock.advance(1_000);
+    await harness.acknowledge(1);
+    await harness.clock.advance(1_000);
+    await harness.reportAll("FAILED");
+    await harness.clock.advance(1_000);
+    const restarted = harness.deployed.slice(2);
+    expect(restarted.map(({ restore }) => restore)).toEqual([
+      { checkpointId: 1, state: [{ kind: "inline", bytes: Uint8Array.of(1, 2, 3) }] },
+      { checkpointId: 1, state: [{ kind: "inline", bytes: Uint8Array.of(1, 2, 3) }] },
+    ]);
+    expect(await harness.jobMaster().requestCheckpointStats()).toMatchObject({
+      counts: { restored: 1, failed: 1 },
+      latestRestored: { checkpointId: 1, sourcePosition: 200 },
+    });
+  });
+
+  it("a job that asked for none has no statistics", async () => {
+    const harness = harnessOf([{ parallelism: 1 }], { checkpointing: undefined });
+    await harness.run();
+    await harness.clock.advance(60_000);
+    expect(harness.argsOf("triggerCheckpoint")).toEqual([]);
+    expect(await harness.jobMaster().requestCheckpointStats()).toBeUndefined();
+  });
+});
+
+describe("recovery of the JobMaster", () => {
+  it("raises its epoch, registers anew, and starts from the last checkpoint with new attempts, uncharged", async () => {
+    const harness = harnessOf([{ parallelism: 2 }]);
+    await harness.run();
+    await harness.clock.advance(1_000);
+    await harness.acknowledge(1);
+    await harness.restartJobMaster();
+    expect(harness.argsOf("registerJobMaster").map(([epoch]) => epoch)).toEqual([1, 2]);
+    await harness.addTaskExecutor(0, "again");
+    const restarted = harness.deployed.slice(2);
+    expect(restarted.map(({ attemptNumber, restore }) => [attemptNumber, restore?.checkpointId])).toEqual([
+      [1, 1],
+      [1, 1],
+    ]);
+    const info = await harness.info();
+    expect(info).toMatchObject({
+      status: "RUNNING",
+      restarts: 1,
+      exceptionHistory: [{ failure: { name: "JobMasterException", infrastructure: true } }],
+      checkpoints: { counts: { completed: 1, restored: 1 }, latestRestored: { sourcePosition: 200 } },
+    });
+    expect(info.statusTimestamps.INITIALIZING).toBe(1_000_000);
+    // CP-09: ids go on, none is used twice.
+    await harness.runTasks();
+    await harness.clock.advance(1_000);
+    const ids = harness.argsOf("triggerCheckpoint").map(([, checkpoint]) => checkpoint);
+    expect(ids).toMatchObject([{ checkpointId: 1 }, { checkpointId: 17 }]);
+  });
+
+  it("FO-15: the restart budget goes on", async () => {
+    const harness = harnessOf([{ parallelism: 1 }]);
+    await harness.run();
+    for (let number = 1; number <= 3; number += 1) {
+      await harness.reportAll("FAILED");
+      await harness.clock.advance(1_000);
+      await harness.runTasks();
+    }
+    await harness.restartJobMaster();
+    await harness.addTaskExecutor(0, "again");
+    await harness.reportAll("FAILED");
+    const info = await harness.info();
+    expect(info).toMatchObject({ status: "FAILED", restarts: 4 });
+    expect(info.exceptionHistory).toHaveLength(5);
+  });
+
+  it("a cancel that was decided before the crash is carried out after it", async () => {
+    const harness = harnessOf();
+    await harness.run();
+    await harness.jobMaster().cancel();
+    await harness.restartJobMaster();
+    expect(await harness.jobMaster().requestJobStatus()).toBe("CANCELED");
+    expect(harness.argsOf("jobReachedTerminalState")).toHaveLength(1);
+    expect(harness.deployed).toHaveLength(2);
+  });
+
+  it("the end of a job is told again until acknowledged, only to those who have not", async () => {
+    const harness = harnessOf([{ parallelism: 1 }]);
+    await harness.run();
+    harness.fail("jobReachedTerminalState", "UNAVAILABLE");
+    await harness.reportAll("FINISHED");
+    const before = await harness.info();
+    harness.failing.clear();
+    await harness.restartJobMaster();
+    expect(harness.argsOf("disconnectJobManager", "rm")).toHaveLength(1);
+    expect(harness.argsOf("jobReachedTerminalState")).toHaveLength(2);
+    expect(await harness.info()).toEqual(before);
+    expect(harness.durableTimers).toEqual([]);
+  });
+
+  it("RST-09: a checkpoint that is gone fails the job, and says which", async () => {
+    const harness = harnessOf([{ parallelism: 1 }]);
+    await harness.run();
+    await harness.clock.advance(1_000);
+    await harness.acknowledge(1);
+    await harness.objects.delete([`${PREFIX}/chk-1/_metadata`]);
+    await harness.restartJobMaster();
+    const info = await harness.info();
+    expect(info.status).toBe("FAILED");
+    expect(info.failure?.stack).toContain(`${PREFIX}/chk-1/_metadata does not exist any more`);
+  });
+
+  it("comes back by itself: its durable timer is set for as long as the job has not ended", async () => {
+    const harness = harnessOf([{ parallelism: 1 }]);
+    await harness.run();
+    expect(harness.durableTimers).toEqual([{ name: "back-stop", due: 1_010_000 }]);
+    await harness.advanceWithHeartbeats(20_000, [0]);
+    expect(harness.durableTimers).toEqual([{ name: "back-stop", due: 1_030_000 }]);
+    await harness.reportAll("FINISHED");
+    expect(harness.durableTimers).toEqual([]);
+  });
+});

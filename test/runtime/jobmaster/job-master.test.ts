@@ -1,0 +1,318 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { brandId, type ExecutionAttemptID, type InstanceID, type JobID } from "../../../src/common/ids.ts";
+import type { Epoch } from "../../../src/rpc/fencing/epoch.ts";
+import { serializeThrowable } from "../../../src/runtime/messages/serialized-throwable.ts";
+import { TESTING_JOB_ID } from "../executiongraph/testing-job-graph.ts";
+import { executionsOf, JobMasterHarness } from "./job-master-harness.ts";
+
+const open: JobMasterHarness[] = [];
+
+function harnessOf(...args: ConstructorParameters<typeof JobMasterHarness>): JobMasterHarness {
+  const harness = new JobMasterHarness(...args);
+  open.push(harness);
+  return harness;
+}
+
+afterEach(() => {
+  for (const harness of open.splice(0)) harness.close();
+});
+
+const statusOf = (harness: JobMasterHarness): Promise<string> => harness.jobMaster().requestJobStatus();
+
+describe("a job from its start to its end", () => {
+  it("SCH-19: registers at the ResourceManager and declares all it needs", async () => {
+    const harness = harnessOf([{ parallelism: 2 }, { parallelism: 4 }]);
+    await harness.startJob();
+    expect(harness.argsOf("registerJobMaster")).toEqual([[1, expect.stringContaining("job-master"), TESTING_JOB_ID]]);
+    expect(harness.argsOf("declareRequiredResources")).toMatchObject([[1, { jobId: TESTING_JOB_ID, slots: 4 }]]);
+    expect(await statusOf(harness)).toBe("RUNNING");
+  });
+
+  it("SCH-04: deploys when the last slot is there, subtask i of every vertex in slot i", async () => {
+    const harness = harnessOf([{ parallelism: 3 }, { parallelism: 3 }]);
+    await harness.startJob();
+    await harness.addTaskExecutor(0);
+    expect(harness.deployed).toEqual([]);
+    await harness.addTaskExecutor(1);
+    expect(
+      harness.deployed.map(({ taskName, subtaskIndex, allocationId }) => [taskName, subtaskIndex, allocationId]),
+    ).toEqual([
+      ["v0", 0, "slot-0-0"],
+      ["v0", 1, "slot-0-1"],
+      ["v0", 2, "slot-1-0"],
+      ["v1", 0, "slot-0-0"],
+      ["v1", 1, "slot-0-1"],
+      ["v1", 2, "slot-1-0"],
+    ]);
+  });
+
+  it("CP-29: a final checkpoint when the sources are at their end, then FINISHED and handed over", async () => {
+    const harness = harnessOf([{ parallelism: 1 }, { parallelism: 1 }], { checkpointing: undefined });
+    await harness.run();
+    const [source] = await harness.attempts();
+    harness.jobMaster().notifyEndOfData(source === undefined ? [] : [source]);
+    await harness.clock.settle();
+    expect(harness.argsOf("triggerCheckpoint")).toMatchObject([[[source], { checkpointId: 1 }, 1]]);
+    await harness.acknowledge(1);
+    expect(harness.argsOf("confirmCheckpoint")).toMatchObject([[1, expect.any(Number), 1]]);
+    await harness.reportAll("FINISHED");
+    expect(await statusOf(harness)).toBe("FINISHED");
+    expect(harness.argsOf("disconnectJobManager", "rm")).toEqual([[TESTING_JOB_ID, 1, "FINISHED"]]);
+    expect(harness.argsOf("jobReachedTerminalState")).toMatchObject([[1, { status: "FINISHED", restarts: 0 }]]);
+    expect(harness.durableTimers).toEqual([]);
+    expect(harness.clock.pending).toBe(0);
+  });
+
+  it("the hand-over is repeated until it is acknowledged, and only then is the job released", async () => {
+    const harness = harnessOf([{ parallelism: 1 }]);
+    await harness.run();
+    harness.fail("disconnectJobManager", "UNAVAILABLE");
+    await harness.reportAll("FINISHED");
+    await expect(harness.jobMaster().releaseJob(TESTING_JOB_ID)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    expect(harness.durableTimers).toHaveLength(1);
+    harness.failing.clear();
+    await harness.clock.advance(1_000);
+    expect(harness.argsOf("disconnectJobManager", "rm")).toHaveLength(2);
+    expect(harness.argsOf("jobReachedTerminalState")).toHaveLength(1);
+    await harness.jobMaster().releaseJob(TESTING_JOB_ID);
+    await harness.jobMaster().releaseJob(TESTING_JOB_ID);
+    expect(harness.durableTimers).toEqual([]);
+    await expect(harness.jobMaster().startJob(harness.jobGraph, "late")).rejects.toMatchObject({
+      code: "JOB_NOT_FOUND",
+    });
+    await expect(statusOf(harness)).rejects.toMatchObject({ code: "JOB_NOT_FOUND" });
+  });
+
+  it("the same start again acknowledges, another job is refused, and before any start there is no answer", async () => {
+    const harness = harnessOf();
+    await expect(statusOf(harness)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    await harness.startJob();
+    await harness.startJob();
+    const other = { ...harness.jobGraph, jobId: brandId<JobID>("9".repeat(32)) };
+    await expect(harness.jobMaster().startJob(other, "d")).rejects.toMatchObject({ code: "CONFLICT" });
+    expect(harness.argsOf("registerJobMaster")).toHaveLength(1);
+  });
+
+  it("HB-11: a call of an older epoch is refused", async () => {
+    const harness = harnessOf();
+    await harness.startJob();
+    await harness.restartJobMaster();
+    await expect(harness.jobMaster(1 as Epoch).requestJobStatus()).rejects.toMatchObject({ code: "FENCING_TOKEN" });
+  });
+});
+
+describe("failures", () => {
+  it("FO-07, FO-15: restarts three times a second after each failure, then FAILED", async () => {
+    const harness = harnessOf([{ parallelism: 1 }]);
+    await harness.run();
+    for (let number = 1; number <= 3; number += 1) {
+      const [attempt] = await harness.attempts();
+      await harness.report(attempt ?? brandId(""), "FAILED", new TypeError(`bad record ${number}`));
+      expect(await statusOf(harness)).toBe("RESTARTING");
+      await harness.clock.advance(999);
+      expect(await statusOf(harness)).toBe("RESTARTING");
+      await harness.clock.advance(1);
+      expect(await statusOf(harness)).toBe("RUNNING");
+      await harness.runTasks();
+    }
+    expect(harness.deployed.map(({ attemptNumber }) => attemptNumber)).toEqual([0, 1, 2, 3]);
+    const [last] = await harness.attempts();
+    await harness.report(last ?? brandId(""), "FAILED", new TypeError("bad record 4"));
+    const info = await harness.info();
+    expect(info).toMatchObject({ status: "FAILED", restarts: 3 });
+    expect(info.failure?.stack).toContain("TypeError: bad record 4");
+    expect(info.exceptionHistory.map(({ failure }) => failure.message)).toEqual(
+      [1, 2, 3, 4].map((n) => `bad record ${n}`),
+    );
+  });
+
+  it("FO-10: an attempt of before the restart is unknown", async () => {
+    const harness = harnessOf([{ parallelism: 1 }]);
+    await harness.run();
+    const [attempt = brandId<ExecutionAttemptID>("")] = await harness.attempts();
+    await harness.report(attempt, "FAILED", new Error("boom"));
+    await harness.clock.advance(1_000);
+    expect(await harness.report(attempt, "RUNNING")).toBe(false);
+  });
+
+  it("SCH-13: five minutes without the slots fail over with NoResourceAvailable", async () => {
+    const harness = harnessOf([{ parallelism: 3 }]);
+    await harness.startJob();
+    await harness.addTaskExecutor(0);
+    await harness.advanceWithHeartbeats(299_990, [0]);
+    expect(await statusOf(harness)).toBe("RUNNING");
+    await harness.clock.advance(10);
+    expect(await harness.info()).toMatchObject({
+      status: "RESTARTING",
+      exceptionHistory: [
+        { failure: { code: "NO_RESOURCE_AVAILABLE", message: "the job needs 3 slots and got 2 within 300 s" } },
+      ],
+    });
+  });
+
+  it("SCH-16: as does the ResourceManager's word that there are not enough", async () => {
+    const harness = harnessOf([{ parallelism: 3 }]);
+    await harness.startJob();
+    harness.jobMaster().notifyNotEnoughResourcesAvailable(2, "quota");
+    await harness.clock.settle();
+    expect((await harness.info()).exceptionHistory[0]?.failure.message).toBe(
+      "the job needs 3 slots and can get 2: quota",
+    );
+  });
+
+  it("HB-02: a TaskExecutor that falls silent is dropped, its tasks fail, nothing is charged", async () => {
+    const harness = harnessOf([{ parallelism: 4 }]);
+    await harness.run([0, 1]);
+    await harness.advanceWithHeartbeats(60_000, [0]);
+    expect(harness.argsOf("disconnectJobManager", "te-1")).toMatchObject([
+      [TESTING_JOB_ID, 1, { code: "HEARTBEAT_TIMEOUT", infrastructure: true }],
+    ]);
+    const info = await harness.info();
+    expect(info.exceptionHistory).toMatchObject([{ failure: { name: "HeartbeatTimeoutException" } }]);
+    expect(harness.argsOf("cancelTask", "te-0")).toHaveLength(2);
+    await harness.reportAll("CANCELED");
+    await harness.addTaskExecutor(2);
+    await harness.clock.advance(1_000);
+    expect(harness.deployed.slice(4).map(({ allocationId }) => allocationId)).toEqual([
+      "slot-0-0",
+      "slot-0-1",
+      "slot-2-0",
+      "slot-2-1",
+    ]);
+    // Not charged: three failures of its own are still allowed.
+    for (let number = 1; number <= 3; number += 1) {
+      await harness.reportAll("FAILED");
+      expect(await statusOf(harness)).toBe("RESTARTING");
+      await harness.clock.advance(1_000);
+    }
+  });
+
+  it("HB-10: a new instance of a TaskExecutor drops the old one first; the same again is a success", async () => {
+    const harness = harnessOf([{ parallelism: 2 }]);
+    await harness.run();
+    await harness.addTaskExecutor(0, "second");
+    expect(await statusOf(harness)).toBe("RESTARTING");
+    expect((await harness.info()).exceptionHistory[0]?.failure).toMatchObject({ infrastructure: true });
+    await harness.clock.advance(1_000);
+    expect(harness.deployed).toHaveLength(4);
+    await harness.addTaskExecutor(0, "second");
+    expect(await statusOf(harness)).toBe("RUNNING");
+  });
+
+  it("C6: a TaskExecutor of another job is rejected, one that cannot be called back fails", async () => {
+    const harness = harnessOf();
+    await harness.startJob();
+    const registration = {
+      resourceId: harness.resourceId(7),
+      address: `v1/-/default/task-executor/${harness.resourceId(7)}`,
+      instanceId: brandId<InstanceID>("i"),
+      jobId: TESTING_JOB_ID,
+      slots: 2,
+    };
+    const other = brandId<JobID>("9".repeat(32));
+    expect(await harness.jobMaster().registerTaskManager(other, registration)).toMatchObject({ kind: "rejection" });
+    expect(await harness.jobMaster().registerTaskManager(TESTING_JOB_ID, registration)).toMatchObject({
+      kind: "failure",
+    });
+    await expect(harness.offerSlots(7)).rejects.toMatchObject({ code: "TASK_MANAGER" });
+    expect(await statusOf(harness)).toBe("RUNNING");
+  });
+
+  it("SCH-20, SCH-25: superfluous offers are left out, known ones accepted again, a failed slot fails its tasks", async () => {
+    const harness = harnessOf([{ parallelism: 3 }]);
+    await harness.run([0, 1]);
+    expect(await harness.offerSlots(1)).toMatchObject([{ allocationId: "slot-1-0" }]);
+    const cause = serializeThrowable(new Error("facet will not load"));
+    harness.jobMaster().failSlot(harness.resourceId(1), harness.allocation(1, 0), cause);
+    await harness.clock.settle();
+    const states = executionsOf(await harness.info()).map(({ state }) => state);
+    expect(states).toEqual(["CANCELING", "CANCELING", "FAILED"]);
+  });
+
+  it("DEP-03: a task that its TaskExecutor refuses fails the job over, with its name", async () => {
+    const harness = harnessOf([{ parallelism: 1 }]);
+    await harness.startJob();
+    harness.fail("submitTask", "TASK_SUBMISSION");
+    await harness.addTaskExecutor(0);
+    expect(await harness.info()).toMatchObject({
+      status: "RESTARTING",
+      exceptionHistory: [{ failure: { message: expect.stringContaining(`${harness.resourceId(0)} refused a task`) } }],
+    });
+  });
+
+  it("DEP-05, DEP-06: a heartbeat shows attempts that are gone and attempts that should be", async () => {
+    const harness = harnessOf([{ parallelism: 2 }]);
+    await harness.run();
+    const [first = brandId<ExecutionAttemptID>("")] = await harness.attempts();
+    const stray = brandId<ExecutionAttemptID>("5".repeat(32));
+    harness.jobMaster().heartbeatFromTaskManager(harness.resourceId(0), { deployed: [first, stray], metrics: [] });
+    await harness.clock.settle();
+    expect(harness.argsOf("cancelTask").map(([attemptId]) => attemptId)).toContain(stray);
+    expect(executionsOf(await harness.info()).map(({ state }) => state)).toEqual(["CANCELING", "FAILED"]);
+  });
+});
+
+describe("cancel", () => {
+  /** How it ended; a cancel of a job that is CANCELED acknowledges (CAN-02). */
+  const endOf = async (harness: JobMasterHarness): Promise<unknown> => {
+    await harness.jobMaster().cancel();
+    const states = executionsOf(await harness.info()).map(({ state }) => state);
+    return { status: await statusOf(harness), states, told: harness.argsOf("jobReachedTerminalState").length };
+  };
+  const CANCELED = { status: "CANCELED", states: ["CANCELED", "CANCELED"], told: 1 };
+
+  it("while the job waits for slots", async () => {
+    const harness = harnessOf();
+    await harness.startJob();
+    await harness.jobMaster().cancel();
+    expect(await endOf(harness)).toEqual(CANCELED);
+  });
+
+  it("while tasks are being deployed", async () => {
+    const harness = harnessOf();
+    await harness.startJob();
+    await harness.addTaskExecutor(0);
+    await harness.jobMaster().cancel();
+    expect(await statusOf(harness)).toBe("CANCELLING");
+    await harness.reportAll("INITIALIZING");
+    await harness.reportAll("CANCELED");
+    expect(await endOf(harness)).toEqual(CANCELED);
+  });
+
+  it("CAN-01: while tasks run", async () => {
+    const harness = harnessOf();
+    await harness.run();
+    await harness.jobMaster().cancel();
+    await harness.clock.settle();
+    expect(harness.argsOf("cancelTask").map(([attemptId]) => attemptId)).toEqual(await harness.attempts());
+    await harness.reportAll("CANCELED");
+    expect(await endOf(harness)).toEqual(CANCELED);
+  });
+
+  it("CAN-08: while it waits to restart", async () => {
+    const harness = harnessOf([{ parallelism: 1 }]);
+    await harness.run();
+    await harness.reportAll("FAILED");
+    await harness.jobMaster().cancel();
+    expect(await statusOf(harness)).toBe("CANCELED");
+    await harness.clock.advance(5_000);
+    expect(harness.deployed).toHaveLength(1);
+  });
+
+  it("CAN-09: three calls that fail are enough, and the slot of a TaskExecutor that does not answer is given up", async () => {
+    const harness = harnessOf([{ parallelism: 1 }]);
+    await harness.run();
+    harness.fail("cancelTask", "TIMEOUT");
+    await harness.jobMaster().cancel();
+    await harness.clock.settle();
+    expect(harness.argsOf("cancelTask")).toHaveLength(3);
+    expect(await statusOf(harness)).toBe("CANCELED");
+  });
+
+  it("CAN-03: a job that has ended otherwise is refused", async () => {
+    const harness = harnessOf([{ parallelism: 1 }]);
+    await harness.run();
+    await harness.reportAll("FINISHED");
+    await expect(harness.jobMaster().cancel()).rejects.toMatchObject({ code: "TERMINATED_WITHOUT_CANCELLATION" });
+  });
+});
