@@ -37,8 +37,10 @@ export interface MainThreadOptions {
   readonly bounds: MailboxBounds | undefined;
   /** A turn that takes longer is reported by name. */
   readonly slowTurnMillis: number;
-  /** After a turn threw and its writes were undone. */
-  readonly onThrow: () => void;
+  /** A turn threw and its writes were undone; before anyone is told. */
+  readonly onUndone: () => void;
+  /** The same, after its caller was told. */
+  readonly onThrown: () => void;
 }
 
 /**
@@ -296,8 +298,9 @@ export class MainThread {
       );
     } catch (thrown) {
       turn.fail();
-      this.#options.onThrow();
+      this.#options.onUndone();
       work.settle({ ok: false, error: fromUnknown(thrown) });
+      this.#options.onThrown();
       return;
     }
     turn.succeed();

@@ -73,8 +73,8 @@ export abstract class RpcEndpoint {
       database,
       bounds: options.mailbox,
       slowTurnMillis: options.slowTurnMillis ?? DEFAULT_SLOW_TURN_MILLIS,
-      onThrow: () => {
-        identity.reload();
+      onUndone: () => identity.reload(),
+      onThrown: () => {
         if (options.onThrow === "reload") this.#host?.reload();
       },
     });

@@ -82,10 +82,12 @@ export class RpcInvocationHandler {
       limitMillis: this.#caller.defaultTimeout,
       context,
     });
-    await this.#withTimeout(request, (settle) => {
-      this.#send(request, settle);
-      return "sent";
-    });
+    await this.#withTimeout(request, (settle, phase) =>
+      this.#hold(request, settle, () => {
+        phase("sent");
+        this.#send(request, settle);
+      }),
+    );
   }
 
   /** A tell: returns at once; what becomes of it is told to the dead letters only (contract A1, P19). */
@@ -116,21 +118,15 @@ export class RpcInvocationHandler {
   ask(method: string, args: readonly unknown[]): Promise<WireValue> {
     const invocation = captureInvocation(this.#descriptor, method, args);
     const request = this.#askRequest(invocation);
-    const reply = this.#withTimeout(request, (settle, phase) => {
-      this.#caller.hold({
-        send: () =>
-          this.#whenTokenKnown((failure) => {
-            phase("sent");
-            if (failure === undefined) this.#sendRefreshing(request, settle);
-            else settle(failure);
-          }),
-        drop: () =>
-          settle(
-            new TurnFailedException(`${request.text} to ${this.#address} was not sent: the turn that made it threw`),
-          ),
-      });
-      return undefined;
-    });
+    const reply = this.#withTimeout(request, (settle, phase) =>
+      this.#hold(request, settle, () =>
+        this.#whenTokenKnown((failure) => {
+          phase("sent");
+          if (failure === undefined) this.#sendRefreshing(request, settle);
+          else settle(failure);
+        }),
+      ),
+    );
     if (this.#caller.forgetful) reply.catch(() => undefined);
     return reply;
   }
@@ -155,6 +151,13 @@ export class RpcInvocationHandler {
     const own = limitMillis === undefined ? undefined : this.#caller.clock.now() + limitMillis;
     const deadlineMillis = own === undefined || inherited === undefined ? (own ?? inherited) : Math.min(own, inherited);
     return { kind, text, method, args, context, deadlineMillis };
+  }
+
+  /** Sends when the running turn succeeded. */
+  #hold(request: Request, settle: (error: SluiceException) => void, send: () => void): void {
+    const drop = (): void =>
+      settle(new TurnFailedException(`${request.text} to ${this.#address} was not sent: the turn that made it threw`));
+    this.#caller.hold({ send, drop });
   }
 
   /**
@@ -238,10 +241,7 @@ export class RpcInvocationHandler {
 
   #withTimeout(
     request: Request,
-    begin: (
-      settle: (result: ReplyEnvelope | SluiceException) => void,
-      phase: (name: string) => void,
-    ) => string | undefined,
+    begin: (settle: (result: ReplyEnvelope | SluiceException) => void, phase: (name: string) => void) => void,
   ): Promise<WireValue> {
     const { clock } = this.#caller;
     const { promise, resolve, reject } = Promise.withResolvers<WireValue>();
@@ -263,7 +263,7 @@ export class RpcInvocationHandler {
       // An error reply became an exception in #received.
       else resolve(result.outcome === "value" ? result.value : undefined);
     };
-    phase = begin(settle, (name) => (phase = name)) ?? phase;
+    begin(settle, (name) => (phase = name));
     return promise;
   }
 }

@@ -3,7 +3,12 @@ import type { SluiceException } from "../common/exceptions.ts";
 import { ROOT_CONTEXT } from "./call-context.ts";
 import type { ActivationReason, EndpointContext } from "./endpoint-context.ts";
 import type { ReplyEnvelope } from "./envelope/v1.ts";
-import { RecipientUnreachableException, RpcException, RpcInvalidStateException } from "./exceptions.ts";
+import {
+  EndpointNotStartedException,
+  RecipientUnreachableException,
+  RpcException,
+  RpcInvalidStateException,
+} from "./exceptions.ts";
 import { StoredIdentity, TransientIdentity } from "./fencing/identity.ts";
 import type { Identity } from "./fencing/identity.ts";
 import type { GatewayDescriptor } from "./gateway-descriptor.ts";
@@ -134,8 +139,11 @@ export class RpcServer {
       case "terminated":
         break;
       case "created":
-      case "failed":
         this.#terminate({ ok: true, value: undefined });
+        break;
+      case "failed":
+        // A killed activation is left to the next one.
+        if (this.#startFailure !== undefined) this.#terminate({ ok: true, value: undefined });
         break;
       case "starting":
       case "started":
@@ -146,8 +154,12 @@ export class RpcServer {
     return this.terminationFuture;
   }
 
-  /** Ends this activation as a crash does: no onStop, nothing stored; the same database may be activated again. */
+  /**
+   * Ends this activation as a crash does: no onStop, nothing stored; the same database may be activated again. Without
+   * effect on a terminated one.
+   */
   kill(): void {
+    if (this.#state === "terminated") return;
     this.#abandon();
     this.#state = "failed";
     this.#terminated.reject(new RpcException(`${this.address} ended without a proper stop`));
@@ -207,7 +219,10 @@ export class RpcServer {
     const error = new RpcException(`${this.address} could not be started: ${outcome.error.message}`, {
       cause: outcome.error,
     });
-    this.#abandon();
+    this.#abandon(
+      (label) =>
+        new EndpointNotStartedException(`${label} was dropped: ${error.message}`, { cause: error, retryable: true }),
+    );
     this.#state = "failed";
     this.#startFailure = error;
     this.#startDone.reject(error);
@@ -269,10 +284,10 @@ export class RpcServer {
     this.start();
   }
 
-  #abandon(): void {
+  #abandon(reason?: (label: string) => SluiceException): void {
     this.#running = false;
     this.#internals?.timers?.stop();
-    this.#internals?.mainThread.end();
+    this.#internals?.mainThread.end(reason);
     this.#endpoint = undefined;
     this.#internals = undefined;
   }

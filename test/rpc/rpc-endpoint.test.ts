@@ -217,6 +217,26 @@ describe("RpcEndpoint", () => {
       expect(reasons).toEqual(["created", "recovered"]);
     });
 
+    it("reload: a timer that fails backs off all the same", async () => {
+      const fired: number[] = [];
+      class Failing extends RpcEndpoint {
+        protected override onStart(reason: ActivationReason): void {
+          if (reason === "created") this.timers.setAfter("t", milliseconds(0));
+        }
+        protected override onTimer(): undefined {
+          fired.push(this.clock.now());
+          throw new Error("no");
+        }
+      }
+      service.startServer("failing", {
+        gateways: [],
+        factory: (context) => new Failing(context, { onThrow: "reload" }),
+        database: new SqliteDatabase(),
+      });
+      await clock.advance(8_000);
+      expect(fired).toEqual([5_000, 6_000, 8_000, 12_000]);
+    });
+
     it("asks of the turn reject with TURN_FAILED and were never sent", async () => {
       const shelf = open("a");
       const peer = open("b");
@@ -355,6 +375,41 @@ describe("RpcEndpoint", () => {
     const bare = server.endpoint as Bare;
     expect(() => bare.attempt()).toThrow("storage of bare: the endpoint was given no storage");
     expect(() => bare.attemptTimer()).toThrow("timers of bare: the endpoint was given no storage");
+  });
+
+  it("messages that waited for an onStart that fails are told why", async () => {
+    const failure = Promise.withResolvers<void>();
+    service.startServer("late", {
+      gateways: [ShelfGateway],
+      factory: (context) => {
+        const shelf = new Shelf(context);
+        shelf.start = () => shelf["ask"](failure.promise);
+        return shelf;
+      },
+      database: new SqliteDatabase(),
+    });
+    const waiting = Promise.allSettled([service.gateway(ShelfGateway, "late").items()]);
+    await clock.settle();
+    failure.reject(new Error("no leader"));
+    expect(await waiting).toMatchObject([
+      { reason: { code: "ENDPOINT_NOT_STARTED", message: expect.stringContaining("no leader"), retryable: true } },
+    ]);
+  });
+
+  it("a closed service waits for no killed activation, and terminates nothing of it", async () => {
+    const database = new SqliteDatabase();
+    const endpoint = { gateways: [ShelfGateway], factory: (context: EndpointContext) => new Shelf(context), database };
+    service.startServer("a", endpoint);
+    await service.gateway(ShelfGateway, "a").put("kept");
+    service.kill("a");
+    await service.closeAsync();
+    const next = new LocalRpcService({ clock });
+    next.startServer("a", endpoint);
+    expect(await next.gateway(ShelfGateway, "a").items()).toEqual(["kept"]);
+    await next.closeAsync();
+    next.kill("a");
+    const last = new LocalRpcService({ clock });
+    expect(last.createServer("a", endpoint).state).toBe("terminated");
   });
 
   it("a gateway without handler is found when the endpoint is built", () => {

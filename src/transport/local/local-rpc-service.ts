@@ -53,6 +53,8 @@ interface Hosted {
   readonly server: RpcServer;
   readonly identity: TransientIdentity;
   readonly alarm: ClockAlarm | undefined;
+  /** Its activation ended by {@link LocalRpcService.kill}; there is nothing left to terminate. */
+  readonly killed: boolean;
 }
 
 /**
@@ -116,8 +118,10 @@ export class LocalRpcService implements RpcService {
   /** Ends the endpoint's activation as a crash of its process would; nothing of it runs any more. */
   kill(address: string): void {
     const hosted = this.#hosted.get(address);
-    hosted?.alarm?.delete();
-    hosted?.server.kill();
+    if (hosted === undefined || hosted.server.state === "terminated") return;
+    hosted.alarm?.delete();
+    hosted.server.kill();
+    this.#hosted.set(address, { ...hosted, killed: true });
   }
 
   /** {@link kill} if it lives, then a new activation on the same database. @throws RpcConnectionException if unknown. */
@@ -156,7 +160,7 @@ export class LocalRpcService implements RpcService {
   }
 
   async #close(): Promise<void> {
-    const living = [...this.#hosted.values()].map(({ server }) => server).filter(({ state }) => state !== "terminated");
+    const living = [...this.#hosted.values()].filter(({ killed }) => !killed).map(({ server }) => server);
     const outcomes = await Promise.allSettled(living.map((server) => server.closeAsync()));
     const failure = outcomes.find((outcome) => outcome.status === "rejected");
     if (failure !== undefined) throw failure.reason;
@@ -203,7 +207,7 @@ export class LocalRpcService implements RpcService {
           queueMicrotask(() => this.#hosted.get(address)?.server === server && this.kill(address));
       },
     });
-    this.#hosted.set(address, { endpoint, server, identity, alarm });
+    this.#hosted.set(address, { endpoint, server, identity, alarm, killed: false });
     return server;
   }
 
