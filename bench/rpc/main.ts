@@ -9,7 +9,7 @@ import { renderTable } from "./report/render-table.ts";
 import { writeResults } from "./report/results-file.ts";
 import type { Row } from "./report/row.ts";
 import { EXPERIMENTS } from "./rows.ts";
-import type { Experiment } from "./rows.ts";
+import type { Experiment, Side } from "./rows.ts";
 import { runExperiment } from "./run-experiment.ts";
 
 interface Options {
@@ -60,9 +60,19 @@ async function measureAll(experiments: readonly Experiment[], options: Options):
   const rows: Row[] = [];
   for (const [position, experiment] of experiments.entries()) {
     console.error(`[${position + 1}/${experiments.length}] ${experiment[0]?.name ?? ""}`);
-    rows.push(...(await runExperiment(experiment, options.rounds, (side) => measure.measure(side))));
+    rows.push(...(await runExperiment(experiment, options.rounds, (side) => measureAloud(measure, side))));
   }
   return rows;
+}
+
+/** A failure is one line of its row; here it is told in full. */
+async function measureAloud(measure: Measure, side: Side): Promise<number> {
+  try {
+    return await measure.measure(side);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    throw error;
+  }
 }
 
 const options = parseOptions();

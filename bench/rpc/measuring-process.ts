@@ -1,6 +1,5 @@
 import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import type { MeasureReply } from "./in-process/serve-loads.ts";
 import type { LoadPlan, LoadResult } from "./load/load.ts";
 
@@ -33,17 +32,14 @@ export class MeasuringProcess implements Disposable {
     this.#child.kill();
   }
 
-  async #reply(): Promise<unknown> {
-    const settled = new AbortController();
-    const { signal } = settled;
-    try {
-      const ended = once(this.#child, "exit", { signal }).then(([code]) => {
-        throw new Error(`${this.#script} ended with code ${String(code)}`);
-      });
-      const [message]: unknown[] = await Promise.race([once(this.#child, "message", { signal }), ended]);
-      return message;
-    } finally {
-      settled.abort();
-    }
+  #reply(): Promise<unknown> {
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const ended = (code: number | null): void => reject(new Error(`${this.#script} ended with code ${String(code)}`));
+    this.#child.once("exit", ended);
+    this.#child.once("message", (message: unknown) => {
+      this.#child.off("exit", ended);
+      resolve(message);
+    });
+    return promise;
   }
 }

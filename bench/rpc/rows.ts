@@ -1,5 +1,5 @@
 import type { Load } from "./load/load.ts";
-import type { Bar, RowHead } from "./report/row.ts";
+import type { Bar, Reason, RowHead } from "./report/row.ts";
 import { HEAP_BAR_MIB } from "./systems.ts";
 import type { SystemName } from "./systems.ts";
 
@@ -12,7 +12,7 @@ export interface Side {
 
 /** Something of Sluice's that does not exist yet; its rows fail and say so. */
 export interface Missing {
-  readonly missing: string;
+  readonly missing: Reason;
 }
 
 export interface RowDefinition extends RowHead {
@@ -30,8 +30,8 @@ const MAX_BILLED_CALLS = 10;
 const MAX_DELAY_MILLIS = 5;
 const MAX_CHECK_SECONDS = 2;
 
-const NO_HTTP = { missing: "Sluice has no HTTP transport yet" } as const;
-const NO_MESSAGE_LOG = { missing: "Sluice has no message log yet" } as const;
+const NO_HTTP = { missing: "missing: Sluice has no HTTP transport yet" } as const;
+const NO_MESSAGE_LOG = { missing: "missing: Sluice has no message log yet" } as const;
 
 const atLeast = (times: number): Bar => ({ kind: "ratio", atLeast: times });
 const AHEAD: Bar = { kind: "ahead" };
@@ -40,20 +40,18 @@ function side(system: SystemName, load: Load, width = 1): Side {
   return { system, load, width };
 }
 
-/** Object to object: Sluice against raw RPC, and in the same rounds against the peers that can do it. */
+/**
+ * Object to object: Sluice against raw RPC, called in the same loops from an object that is no endpoint, and from an
+ * endpoint's turns; and in the same rounds against the peers that can do it.
+ */
 function objectToObject(name: string, load: { readonly load: Load; readonly width?: number }, bar: Bar): Experiment {
   const of = (system: SystemName): Side => side(system, load.load, load.width);
-  const row = (title: string, baseline: SystemName, itsBar: Bar): RowDefinition => ({
-    name: title,
-    unit: "calls/s",
-    bar: itsBar,
-    ours: of("sluice"),
-    baseline: of(baseline),
-  });
+  const [ours, raw] = [of("sluice"), of("raw")];
   return [
-    row(name, "raw", bar),
-    row(`${name}, against partyserver`, "partyserver", AHEAD),
-    row(`${name}, against agents`, "agents", AHEAD),
+    { name, unit: "calls/s", bar, ours, baseline: raw },
+    { name: `${name}, from an endpoint`, unit: "calls/s", bar, ours: of("sluice endpoint"), baseline: raw },
+    { name: `${name}, against partyserver`, unit: "calls/s", bar: AHEAD, ours, baseline: of("partyserver") },
+    { name: `${name}, against agents`, unit: "calls/s", bar: AHEAD, ours, baseline: of("agents") },
   ];
 }
 
@@ -93,15 +91,26 @@ export const EXPERIMENTS: readonly Experiment[] = [
     },
   ],
   objectToObject("ask with one durable write, one at a time", { load: "durable, one at a time" }, atLeast(0.85)),
-  objectToObject("ask with one durable write, 256 in flight", { load: "durable, in flight", width: IN_FLIGHT }, atLeast(20)),
+  objectToObject(
+    "ask with one durable write, 256 in flight",
+    { load: "durable, in flight", width: IN_FLIGHT },
+    atLeast(20),
+  ),
   inProcess("local ask in process, one at a time, against nact", "nact", { load: "one at a time" }),
   inProcess("local ask in process, 256 in flight, against nact", "nact", { load: "in flight", width: IN_FLIGHT }),
   overHttp("HTTP, one ask at a time, against a raw echo", side("raw HTTP", "one at a time"), atLeast(0.8)),
   overHttp("HTTP, 64 asks in flight, against a raw echo", side("raw HTTP", "in flight", HTTP_IN_FLIGHT), atLeast(4)),
   inProcess("in process, one ask at a time, against capnweb", "capnweb in process", { load: "one at a time" }),
-  inProcess("in process, 256 asks in flight, against capnweb", "capnweb in process", { load: "in flight", width: IN_FLIGHT }),
+  inProcess("in process, 256 asks in flight, against capnweb", "capnweb in process", {
+    load: "in flight",
+    width: IN_FLIGHT,
+  }),
   overHttp("HTTP batch of 64, against capnweb", side("capnweb HTTP batch", "in flight", HTTP_IN_FLIGHT), AHEAD),
-  overHttp("one held connection, one ask at a time, against capnweb", side("capnweb WebSocket", "one at a time"), AHEAD),
+  overHttp(
+    "one held connection, one ask at a time, against capnweb",
+    side("capnweb WebSocket", "one at a time"),
+    AHEAD,
+  ),
   overHttp(
     "one held connection, 256 asks in flight, against capnweb",
     side("capnweb WebSocket", "in flight", IN_FLIGHT),

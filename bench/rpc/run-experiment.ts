@@ -1,7 +1,7 @@
 import { judge } from "./report/row.ts";
-import type { Row } from "./report/row.ts";
+import type { Reason, Row } from "./report/row.ts";
 import { alternate } from "./report/statistics.ts";
-import type { Experiment, Missing, RowDefinition, Side } from "./rows.ts";
+import type { Experiment, Missing, Side } from "./rows.ts";
 import { absence } from "./systems.ts";
 
 /**
@@ -14,7 +14,7 @@ export async function runExperiment(
   measure: (side: Side) => Promise<number>,
 ): Promise<readonly Row[]> {
   const sides = distinct(experiment.flatMap(({ ours, baseline }) => [ours, baseline]));
-  const reasons = new Map<string, string>();
+  const reasons = new Map<string, Reason>();
   for (const side of sides.values()) {
     const reason = absence(side.system);
     if (reason !== undefined) reasons.set(keyOf(side), reason);
@@ -25,29 +25,28 @@ export async function runExperiment(
     try {
       return await measure(side);
     } catch (error) {
-      reasons.set(key, `${side.system} failed: ${error instanceof Error ? error.message : String(error)}`);
+      reasons.set(key, `failed: ${side.system}: ${firstLine(error)}`);
       return Number.NaN;
     }
   });
   const values = new Map([...medians].map(([[key], value]) => [key, value]));
-  return experiment.map((row) => judgeMeasured(row, values, reasons));
+  const found = (
+    side: Side | Missing | undefined,
+  ): { readonly value?: number | undefined; readonly reason?: Reason } => {
+    if (side === undefined) return {};
+    if ("missing" in side) return { reason: side.missing };
+    const reason = reasons.get(keyOf(side));
+    return reason === undefined ? { value: values.get(keyOf(side)) } : { reason };
+  };
+  return experiment.map((row) => {
+    const [ours, baseline] = [found(row.ours), found(row.baseline)];
+    return judge(row, { value: ours.value, baseline: baseline.value }, ours.reason ?? baseline.reason);
+  });
 }
 
-function judgeMeasured(
-  row: RowDefinition,
-  values: ReadonlyMap<string, number>,
-  reasons: ReadonlyMap<string, string>,
-): Row {
-  const sides = [row.ours, row.baseline];
-  const [value, baseline] = sides.map((side) => {
-    const key = isSide(side) ? keyOf(side) : undefined;
-    return key === undefined || reasons.has(key) ? undefined : values.get(key);
-  });
-  const whys = sides.flatMap((side) => {
-    if (side === undefined) return [];
-    return isSide(side) ? (reasons.get(keyOf(side)) ?? []) : side.missing;
-  });
-  return judge(row, { value, baseline }, whys.length === 0 ? undefined : whys.join("; "));
+function firstLine(error: unknown): string {
+  const [line = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+  return line;
 }
 
 function distinct(sides: readonly (Side | Missing | undefined)[]): ReadonlyMap<string, Side> {

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { Reason } from "./report/row.ts";
 
 /** Where the calls of a system are made. */
 export type System =
@@ -23,6 +24,7 @@ export const HEAP_BAR_MIB = 128;
 export const SYSTEMS = {
   raw: { kind: "worker", worker: MAIN_WORKER },
   sluice: { kind: "worker", worker: MAIN_WORKER },
+  "sluice endpoint": { kind: "worker", worker: MAIN_WORKER },
   partyserver: { kind: "worker", worker: "bench-partyserver", peer: "partyserver" },
   agents: { kind: "worker", worker: "bench-agents", peer: "agents" },
   "sluice in process": { kind: "process", script: "in-process/sluice.ts" },
@@ -39,10 +41,10 @@ export const SYSTEMS = {
 export type SystemName = keyof typeof SYSTEMS;
 
 /** Why a system cannot be measured here, `undefined` if it can. */
-export function absence(name: SystemName): string | undefined {
+export function absence(name: SystemName): Reason | undefined {
   const system: System = SYSTEMS[name];
   if (system.kind === "script" || system.peer === undefined || isInstalled(system.peer)) return undefined;
-  return `${system.peer} is not installed: npm run bench:install`;
+  return `skipped: ${system.peer} is not installed (npm run bench:install)`;
 }
 
 export function isInstalled(peer: Peer): boolean {

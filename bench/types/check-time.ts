@@ -44,7 +44,8 @@ ${methods.map(({ call }, position) => `  sum += (await gateway.${call}).sum${pos
 }
 
 const count = Number(process.argv[2]);
-if (!Number.isSafeInteger(count) || count < 1) throw new RangeError(`expected a number of methods, got "${process.argv[2] ?? ""}"`);
+if (!Number.isSafeInteger(count) || count < 1)
+  throw new RangeError(`expected a number of methods, got "${process.argv[2] ?? ""}"`);
 
 const source = join(FOLDER, `gateway-of-${count}.ts`);
 const config = join(FOLDER, `tsconfig-${count}.json`);
@@ -53,7 +54,9 @@ writeFileSync(source, program(count));
 writeFileSync(config, JSON.stringify({ extends: "../../tsconfig.json", include: [], files: [source] }));
 
 const start = performance.now();
-const compiled = spawnSync(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", config], { encoding: "utf8" });
+const compiled = spawnSync(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", config], {
+  encoding: "utf8",
+});
 const seconds = (performance.now() - start) / MILLIS_PER_SECOND;
 if (compiled.status !== 0) throw new Error(`the gateway of ${count} methods does not compile:\n${compiled.stdout}`);
 console.log(seconds);

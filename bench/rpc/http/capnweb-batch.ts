@@ -6,7 +6,7 @@ import type { BenchRpcTarget } from "../peers/capnweb/bench-rpc-target.ts";
 import type { BenchTarget } from "../target/bench-target.ts";
 import { serverUrl } from "./address.ts";
 
-const url = serverUrl("/").href;
+const url = serverUrl("/capnweb").href;
 let batch: RpcStub<BenchRpcTarget> | undefined;
 
 /** A batch ends with the turn that began it; the next call begins another. */

@@ -4,6 +4,6 @@ import { capnwebTarget } from "../peers/capnweb/bench-rpc-target.ts";
 import type { BenchRpcTarget } from "../peers/capnweb/bench-rpc-target.ts";
 import { serverUrl } from "./address.ts";
 
-const url = serverUrl("/");
+const url = serverUrl("/capnweb");
 url.protocol = "ws:";
 serveLoads(capnwebTarget(newWebSocketRpcSession<BenchRpcTarget>(url.href)));

@@ -28,7 +28,8 @@ const actor = spawnStateless<Message>(start(), (message) => {
 });
 
 serveLoads({
-  increment: (by) => query(actor, (replyTo: Ref<number>): Message => ({ kind: "increment", by, replyTo }), TIMEOUT_MILLIS),
+  increment: (by) =>
+    query(actor, (replyTo: Ref<number>): Message => ({ kind: "increment", by, replyTo }), TIMEOUT_MILLIS),
   quote: (order) => query(actor, (replyTo: Ref<Quote>): Message => ({ kind: "quote", order, replyTo }), TIMEOUT_MILLIS),
   note: (by) => dispatch(actor, { kind: "note", by }),
   noted: () => query(actor, (replyTo: Ref<number>): Message => ({ kind: "noted", replyTo }), TIMEOUT_MILLIS),

@@ -17,5 +17,7 @@ export function serveLoads(target: BenchTarget): void {
   process.on("message", (plan: LoadPlan) => {
     void measure(plan).then((reply) => process.send?.(reply));
   });
+  // What a target keeps open must not outlive the parent.
+  process.once("disconnect", () => process.exit());
   process.send?.("ready");
 }

@@ -16,29 +16,37 @@ const THOUSAND = 1_000;
 const P99 = 0.99;
 
 type Ask = () => Promise<number>;
+/** Makes some calls and answers with their number. */
+type Stretch = () => Promise<number>;
 
 /**
  * Calls `target` as `plan` says and checks what came back: a system that loses, doubles or reorders calls fails instead
- * of being fast. Runs where the calls are made: in a Durable Object or in a process.
+ * of being fast. Runs where the calls are made: in a Durable Object or in a process. A caller that is an endpoint enters
+ * a turn for each stretch of calls.
  */
-export async function runLoad(target: BenchTarget | DurableBenchTarget, plan: LoadPlan): Promise<LoadResult> {
+export async function runLoad(
+  target: BenchTarget | DurableBenchTarget,
+  plan: LoadPlan,
+  enter: (stretch: Stretch) => Promise<number> = (stretch) => stretch(),
+): Promise<LoadResult> {
   const { width, budgetMillis } = plan;
+  const rate = (stretch: Stretch): Promise<LoadResult> => callsPerSecond(budgetMillis, () => enter(stretch));
   const increment = (): Promise<number> => target.increment(1);
   switch (plan.load) {
     case "one at a time":
-      return rate(budgetMillis, () => oneAtATime(increment, STRETCH));
+      return rate(() => oneAtATime(increment, STRETCH));
     case "in flight":
-      return rate(budgetMillis, () => inFlight(increment, width));
+      return rate(() => inFlight(increment, width));
     case "in flight, object":
-      return rate(budgetMillis, () => objectsInFlight(target, width));
+      return rate(() => objectsInFlight(target, width));
     case "out of step":
-      return rate(budgetMillis, () => outOfStep(increment, width));
+      return rate(() => outOfStep(increment, width));
     case "tells":
-      return rate(budgetMillis, () => tells(target, width));
+      return rate(() => tells(target, width));
     case "durable, one at a time":
-      return rate(budgetMillis, () => oneAtATime(recordOf(target), STRETCH));
+      return rate(() => oneAtATime(recordOf(target), STRETCH));
     case "durable, in flight":
-      return rate(budgetMillis, () => inFlight(recordOf(target), width));
+      return rate(() => inFlight(recordOf(target), width));
     case "batches":
       return { value: await batches(target, width, "fast") };
     case "batches with a slow call":
@@ -48,8 +56,8 @@ export async function runLoad(target: BenchTarget | DurableBenchTarget, plan: Lo
   }
 }
 
-/** Repeats `stretch`, which answers with its number of calls, until the budget is used up. */
-async function rate(budgetMillis: number, stretch: () => Promise<number>): Promise<LoadResult> {
+/** Repeats `stretch` until the budget is used up. */
+async function callsPerSecond(budgetMillis: number, stretch: Stretch): Promise<LoadResult> {
   const start = performance.now();
   let calls = 0;
   let elapsed = 0;
@@ -71,7 +79,8 @@ async function oneAtATime(ask: Ask, calls: number): Promise<number> {
 async function inFlight(ask: Ask, width: number): Promise<number> {
   const sums = await Promise.all(Array.from({ length: width }, ask));
   const [first = 0] = sums;
-  for (const [position, sum] of sums.entries()) expectSum(`ask ${position} of ${width} in flight`, sum, first + position);
+  for (const [position, sum] of sums.entries())
+    expectSum(`ask ${position} of ${width} in flight`, sum, first + position);
   return width;
 }
 
@@ -91,7 +100,14 @@ async function objectsInFlight(target: BenchTarget, width: number): Promise<numb
 }
 
 function orderAt(position: number): Order {
-  return { id: `order-${position}`, customer: "alice", quantity: position, price: 1.5, express: position % 2 === 0, note: "leave at the door" };
+  return {
+    id: `order-${position}`,
+    customer: "alice",
+    quantity: position,
+    price: 1.5,
+    express: position % 2 === 0,
+    note: "leave at the door",
+  };
 }
 
 async function outOfStep(ask: Ask, callers: number): Promise<number> {
@@ -100,7 +116,7 @@ async function outOfStep(ask: Ask, callers: number): Promise<number> {
     for (let made = 0; made < ASKS_PER_CALLER; made += 1) {
       await ask();
       const extra = (caller * 7 + made * 5) % MICROTASK_VARIANTS;
-      for (let microtask = 0; microtask < extra; microtask += 1) await null;
+      for (let microtask = 0; microtask < extra; microtask += 1) await Promise.resolve();
     }
   };
   await Promise.all(Array.from({ length: callers }, (_, caller) => call(caller)));
@@ -138,5 +154,6 @@ async function batches(target: BenchTarget, width: number, first: "fast" | "slow
 }
 
 function expectSum(what: string, found: number, expected: number): void {
-  if (found !== expected) throw new Error(`${what}: expected ${expected}, got ${found}: a call was lost, doubled or reordered`);
+  if (found !== expected)
+    throw new Error(`${what}: expected ${expected}, got ${found}: a call was lost, doubled or reordered`);
 }

@@ -17,7 +17,7 @@ declare module "nact" {
 }
 
 declare module "partyserver" {
-  import { DurableObject } from "cloudflare:workers";
+  import type { DurableObject } from "cloudflare:workers";
 
   export class Server<Env> extends DurableObject<Env> {
     onStart(): void | Promise<void>;
@@ -29,7 +29,7 @@ declare module "partyserver" {
 }
 
 declare module "agents" {
-  import { DurableObject } from "cloudflare:workers";
+  import type { DurableObject } from "cloudflare:workers";
 
   export class Agent<Env> extends DurableObject<Env> {
     onStart(): void | Promise<void>;

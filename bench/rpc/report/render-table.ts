@@ -11,7 +11,16 @@ export function renderTable(rows: readonly Row[]): string {
     colAligns: ["left", "right", "right", "right", "right", "left"],
     style: { head: [], border: [] },
   });
-  table.push(...rows.map((row) => [row.name, quantity(row.value, row.unit), quantity(row.baseline, row.unit), times(row.ratio), row.bar, outcome(row)]));
+  table.push(
+    ...rows.map((row) => [
+      row.name,
+      quantity(row.value, row.unit),
+      quantity(row.baseline, row.unit),
+      times(row.ratio),
+      row.bar,
+      outcome(row),
+    ]),
+  );
   const reasons = rows.flatMap(({ name, reason }) => (reason === undefined ? [] : [`${name}: ${reason}`]));
   const passed = rows.filter(({ pass }) => pass).length;
   return [table.toString(), ...reasons, `${passed} of ${rows.length} rows hold`].join("\n");
@@ -29,8 +38,7 @@ function decimal(value: number): string {
   return value >= FEW ? Math.round(value).toLocaleString("en") : value.toFixed(2);
 }
 
-function outcome(row: Row): string {
-  if (row.pass) return pc.green("✔");
-  if (row.value === null) return pc.yellow("not yet");
-  return row.ratio === null && row.reason !== undefined ? pc.yellow("skipped") : pc.red("✘");
+function outcome({ pass, reason }: Row): string {
+  if (pass) return pc.green("✔");
+  return reason === undefined ? pc.red("✘") : pc.yellow(reason.slice(0, reason.indexOf(":")));
 }

@@ -27,15 +27,20 @@ export interface Row {
   readonly bar: string;
   readonly pass: boolean;
   readonly unit: Unit;
-  /** Why there is no value, or no baseline. */
-  readonly reason?: string;
+  readonly reason?: Reason;
 }
+
+/**
+ * Why a number is missing: a peer is not installed, the product lacks what the row measures, or a side failed. Never
+ * both present and needed: such a row does not pass.
+ */
+export type Reason = `${"skipped" | "missing" | "failed"}: ${string}`;
 
 /** Judges a row; a number that is missing counts as not passed if the bar needs it, and `reason` says why it is. */
 export function judge(
   head: RowHead,
   measured: { readonly value: number | undefined; readonly baseline: number | undefined },
-  reason?: string,
+  reason?: Reason,
 ): Row {
   const value = measured.value ?? null;
   const baseline = measured.baseline ?? null;

@@ -1,5 +1,8 @@
 /** Runs one statement and returns its rows. */
-export type Execute = (statement: string, ...bindings: (string | number)[]) => readonly Readonly<Record<string, unknown>>[];
+export type Execute = (
+  statement: string,
+  ...bindings: (string | number)[]
+) => readonly Readonly<Record<string, unknown>>[];
 
 /** The one durable write of a call: a row that keeps a sum. The same statements in every system. */
 export function createSumTable(execute: Execute): void {

@@ -7,6 +7,7 @@ import { DurableObjectRpcService } from "../../../src/transport/durable-object/d
 import type { EndpointNamespace } from "../../../src/transport/durable-object/durable-object-rpc-service.ts";
 import type { LoadPlan, LoadResult } from "../load/load.ts";
 import { runLoad } from "../load/run-load.ts";
+import { BenchCaller, BenchCallerGateway, CALLER_ADDRESS, TARGET_ADDRESS } from "../target/bench-caller.ts";
 import { DurableBenchEndpoint, DurableBenchGateway } from "../target/bench-endpoint.ts";
 import type { DurableBenchTarget } from "../target/bench-target.ts";
 import { stubTarget } from "../target/stub-target.ts";
@@ -19,6 +20,7 @@ interface Environment {
   readonly CALLER: DurableObjectNamespace<CallerObject>;
   readonly RAW: DurableObjectNamespace<RawObject>;
   readonly BENCH: DurableObjectNamespace<SluiceObject>;
+  readonly BENCH_CALLER: DurableObjectNamespace<SluiceCallerObject>;
 }
 
 export { RawObject };
@@ -29,14 +31,20 @@ export class SluiceObject extends durableObject(
   [DurableBenchGateway],
 ) {}
 
-const ADDRESS = "v1/-/bench/bench/target";
+/** Makes Sluice's calls as an endpoint. */
+export class SluiceCallerObject extends durableObject(
+  (context, _env: Environment) => new BenchCaller(context),
+  [BenchCallerGateway],
+) {}
+
 const PER_THOUSAND = 1_000;
 
-/** Makes the calls of raw RPC and of Sluice, object to object, in the same loops. */
+/** Makes the calls of raw RPC and of Sluice, object to object, in the same loops; those of an endpoint it has made by one. */
 export class CallerObject extends DurableObject<Environment> {
   readonly #targets = new Map<string, DurableBenchTarget>();
 
   async measure(system: string, plan: LoadPlan): Promise<LoadResult> {
+    if (system === "sluice endpoint") return this.#service().gateway(BenchCallerGateway, CALLER_ADDRESS).measure(plan);
     if (plan.load === "thousand calls") return this.#countTopLevelCalls(system, plan);
     let target = this.#targets.get(system);
     if (target === undefined) this.#targets.set(system, (target = this.#targetOf(system)));
@@ -56,23 +64,28 @@ export class CallerObject extends DurableObject<Environment> {
         const stub = this.env.RAW.getByName("target");
         return stubTarget(calls === undefined ? stub : countedStub(stub, calls));
       }
-      case "sluice": {
-        const namespaces = namespacesOf(this.env);
-        const service = new DurableObjectRpcService({
-          namespaceOf: (kind) => counted(namespaces(kind), calls),
-          clock: systemClock,
-          ids: systemIds,
-          log: consoleLogger(),
-        });
-        return service.gateway(DurableBenchGateway, ADDRESS);
-      }
+      case "sluice":
+        return this.#service(calls).gateway(DurableBenchGateway, TARGET_ADDRESS);
       default:
-        throw new RangeError(`system: expected raw or sluice, got "${system}"`);
+        throw new RangeError(`system: expected raw, sluice or sluice endpoint, got "${system}"`);
     }
+  }
+
+  #service(calls?: TopLevelCalls): DurableObjectRpcService {
+    const namespaces = namespacesOf(this.env);
+    return new DurableObjectRpcService({
+      namespaceOf: (kind) => counted(namespaces(kind), calls),
+      clock: systemClock,
+      ids: systemIds,
+      log: consoleLogger(),
+    });
   }
 }
 
-function counted(namespace: EndpointNamespace | undefined, calls: TopLevelCalls | undefined): EndpointNamespace | undefined {
+function counted(
+  namespace: EndpointNamespace | undefined,
+  calls: TopLevelCalls | undefined,
+): EndpointNamespace | undefined {
   if (namespace === undefined || calls === undefined) return namespace;
   return {
     getByName: (name) => countedStub(namespace.getByName(name), calls),
