@@ -110,7 +110,7 @@ export const SluiceJobInfo = z.object({
   tasksRunning: Count,
   tasksTotal: Count,
   tasks: z.array(TaskInfo),
-  /** First line of the failure that ended the job. */
+  /** Name and message of the failure that the job did not recover from. */
   failure: z.string().nullable(),
 });
 export type SluiceJobInfo = z.output<typeof SluiceJobInfo>;

@@ -34,8 +34,15 @@ export function sluiceJobInfo(info: ExecutionGraphInfo, now: number): SluiceJobI
     tasksRunning: tasks.filter(({ state }) => state === "RUNNING").length,
     tasksTotal: tasks.length,
     tasks,
-    failure: info.failure === undefined ? null : `${info.failure.name}: ${info.failure.message}`,
+    failure: describeFailure(info),
   };
+}
+
+/** What ended the job only says that it was not restarted again; the last failover says what went wrong. */
+function describeFailure({ failure, exceptionHistory }: ExecutionGraphInfo): string | null {
+  if (failure === undefined) return null;
+  const { name, message } = exceptionHistory.at(-1)?.failure ?? failure;
+  return `${name}: ${message}`;
 }
 
 function sumOf(info: ExecutionGraphInfo, counter: (metrics: TaskMetrics) => number | undefined): number {

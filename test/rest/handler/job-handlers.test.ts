@@ -532,4 +532,19 @@ describe("GET /sluice/jobs/:jobid", () => {
       failure: "Error: boom",
     });
   });
+
+  it("names the user's failure, not the one that says there was no further restart", async () => {
+    const failed = restHarness({
+      dispatcher: () =>
+        testingDispatcherGateway({
+          requestJob: async (jobId) =>
+            executionGraphInfo(jobId, {
+              status: "FAILED",
+              failure: failure("recovery is suppressed"),
+              exceptionHistory: [{ timestampMillis: 1, failure: failure("fifty"), labels: {}, concurrent: [] }],
+            }),
+        }),
+    });
+    expect(await get(failed, SluiceJobHeaders, `/sluice/jobs/${JOB_ID}`)).toMatchObject({ failure: "Error: fifty" });
+  });
 });
