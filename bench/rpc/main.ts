@@ -75,14 +75,23 @@ async function measureAloud(measure: Measure, side: Side): Promise<number> {
   }
 }
 
-const options = parseOptions();
-const experiments = select(options.rows);
-if (experiments.length === 0) {
-  console.error(`--rows: no row matches "${options.rows?.source ?? ""}"`);
-  process.exitCode = 1;
-} else {
+/** Whether these rows replace the last results: all of them, from a run long enough to be read. */
+function areResults(rows: readonly Row[], options: Options): boolean {
+  const skipped = rows.some(({ reason }) => reason?.startsWith("skipped:"));
+  return options.rows === undefined && options.rounds >= ROUNDS && options.millis >= MILLIS && !skipped;
+}
+
+async function main(options: Options): Promise<void> {
+  const experiments = select(options.rows);
+  if (experiments.length === 0) throw new RangeError(`--rows: no row matches "${options.rows?.source ?? ""}"`);
   const rows = await measureAll(experiments, options);
   console.log(options.json === true ? JSON.stringify({ rows }, undefined, 2) : renderTable(rows));
-  const complete = options.rows === undefined && options.rounds >= ROUNDS && options.millis >= MILLIS;
-  if (complete) console.error(`written to ${await writeResults(rows, options.rounds)}`);
+  if (areResults(rows, options)) console.error(`written to ${await writeResults(rows, options.rounds)}`);
+}
+
+try {
+  await main(parseOptions());
+} catch (error) {
+  console.error(error instanceof RangeError ? error.message : error);
+  process.exitCode = 1;
 }

@@ -1,4 +1,5 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { availableParallelism, loadavg } from "node:os";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import type { Row } from "./row.ts";
@@ -13,7 +14,10 @@ async function readVersion(path: string): Promise<string> {
   return Package.parse(JSON.parse(await readFile(path, "utf8"))).version;
 }
 
-/** Replaces the last results by `rows`, with the date and the versions of everything that took part. */
+/**
+ * Replaces the last results by `rows`, with the date, the versions of everything that took part, and how busy the machine
+ * was: with a load average near its number of cores, something else ran and the ratios say little.
+ */
 export async function writeResults(rows: readonly Row[], rounds: number): Promise<string> {
   const { dependencies: peers } = Manifest.parse(JSON.parse(await readFile(join(BENCH, "package.json"), "utf8")));
   const versions = {
@@ -24,7 +28,8 @@ export async function writeResults(rows: readonly Row[], rounds: number): Promis
     ...peers,
   };
   await mkdir(dirname(RESULTS), { recursive: true });
-  const text = JSON.stringify({ date: new Date().toISOString(), rounds, versions, rows }, undefined, 2);
+  const machine = { cores: availableParallelism(), loadAverage: loadavg()[1] };
+  const text = JSON.stringify({ date: new Date().toISOString(), rounds, versions, machine, rows }, undefined, 2);
   await writeFile(RESULTS, `${text}\n`);
   return RESULTS;
 }
