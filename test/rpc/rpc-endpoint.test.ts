@@ -16,6 +16,7 @@ import { silentLogger } from "../../src/common/log.ts";
 import { SqliteDatabase } from "../../src/storage/sqlite/sqlite-database.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
 import { LocalRpcService } from "../../src/transport/local/local-rpc-service.ts";
+import { envelope } from "../conformance/row.ts";
 import type { LocalDelivery } from "../../src/transport/local/local-rpc-service.ts";
 
 const LIST = { parse: (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : []) };
@@ -344,6 +345,7 @@ describe("RpcEndpoint", () => {
     const shelf = open("a");
     await shelf.put("x");
     await shelf.clear();
+    expect(clock.pending).toBe(0);
     expect(await shelf.items()).toEqual([]);
     service.restart("a");
     await clock.advance(5_000);
@@ -473,6 +475,22 @@ describe("RpcEndpoint", () => {
       service.restart("sword");
       expect(await sword.strikes()).toBe(0);
       expect(sword.getFencingToken()).toBe(3);
+    });
+
+    it("takes back an epoch whose turn threw", async () => {
+      class Hesitant extends Sword {
+        override onStart(): void {
+          this.grantEpoch();
+          throw new Error("on second thoughts");
+        }
+      }
+      service.startServer("hesitant", {
+        gateways: [SwordGateway],
+        factory: (context) => new Hesitant(context),
+        database: new SqliteDatabase(),
+      });
+      const reply = await service.openChannel("hesitant").send(envelope("hesitant"));
+      expect(reply).toMatchObject({ outcome: "error", error: { code: "ENDPOINT_NOT_STARTED" }, epoch: 1 });
     });
 
     it("a tell refused as stale teaches its gateway the token for the next; the loss is counted", async () => {

@@ -17,6 +17,7 @@ const ActorGateway = defineGateway("Actor", {
     addThenFail: ask<(by: number) => number>(),
     addAwaitFail: ask<(by: number) => number>(),
     floats: ask<() => string>(),
+    floatsFromCallback: ask<() => string, "reentrant">({ turns: "reentrant" }),
     check: ask<() => readonly string[]>(),
     interleaved: ask<(name: string) => string, "reentrant">({ turns: "reentrant" }),
     quick: ask<(name: string) => string, "sync">({ turns: "sync" }),
@@ -69,14 +70,17 @@ class Actor extends RpcEndpoint implements HandlerOf<typeof ActorGateway> {
   }
 
   async floats(): Promise<string> {
-    void this.#pause(50).then(() => {
-      try {
-        this.validateRunsInMainThread();
-        this.#trace.push("floating code passed");
-      } catch (error) {
-        this.#trace.push(SluiceException.is(error) ? error.code : "?");
-      }
+    void this.#pause(50).then(() => this.#traceCheck());
+    return "settled";
+  }
+
+  async floatsFromCallback(): Promise<string> {
+    await this.#pause(5);
+    // A turn of its own, begun on this handler's stack.
+    this.runAsync(() => {
+      void this.#pause(5).then(() => this.#traceCheck());
     });
+    await this.#pause(50);
     return "settled";
   }
 
@@ -117,6 +121,15 @@ class Actor extends RpcEndpoint implements HandlerOf<typeof ActorGateway> {
 
   writesReadOnly(): undefined {
     this.storage.put("total", 1);
+  }
+
+  #traceCheck(): void {
+    try {
+      this.validateRunsInMainThread();
+      this.#trace.push("floating code passed");
+    } catch (error) {
+      this.#trace.push(SluiceException.is(error) ? error.code : "?");
+    }
   }
 
   #pause(millis: number): Promise<void> {
@@ -193,6 +206,14 @@ describe("turn modes", () => {
     expect(await checked).toEqual(["passed three times"]);
     expect(await a.floats()).toBe("settled");
     await clock.advance(60);
+    expect(await a.trace()).toEqual(["ILLEGAL_STATE"]);
+  });
+
+  it("what a callback leaves floating is no part of the handler on whose stack it ran", async () => {
+    const a = actor("a");
+    const call = a.floatsFromCallback();
+    await clock.advance(100);
+    await call;
     expect(await a.trace()).toEqual(["ILLEGAL_STATE"]);
   });
 

@@ -195,6 +195,19 @@ export const callRows: readonly Row[] = [
     assert.equal(await probe.bounce(other, 7), 7);
     await rejection(probe.bounce(other, 8), "CALL_DEPTH");
   }),
+  calling("G7", "an ask cannot be sent as a tell, nor a tell as an ask", async (world) => {
+    const address = world.open("probe");
+    for (const mismatch of [
+      { kind: "tell", method: "add", args: [1] },
+      { kind: "ask", method: "note", args: ["x"] },
+    ] as const) {
+      const reply = await world.service.openChannel(address).send(envelope(address, mismatch));
+      assert.equal(reply.outcome === "error" && reply.error.code, "UNKNOWN_MESSAGE", mismatch.method);
+    }
+    const probe = world.service.gateway(ProbeGateway, address);
+    assert.equal(await probe.total(), 0);
+    assert.deepEqual(await probe.noted(), []);
+  }),
   calling("M10", "what is no envelope gets a typed answer and reaches no handler", async (world) => {
     const address = world.open("probe");
     const channel = world.service.openChannel(address);
