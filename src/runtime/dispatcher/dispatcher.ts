@@ -258,9 +258,9 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
         if (current === undefined) throw submissionError(jobId, error);
         if (current.started) return { jobId };
         if (!isUndelivered(error) && !error.retryable) {
-          // SUB-07: the JobMaster refused, so nothing may stay behind.
+          // SUB-07: the JobMaster refused, so nothing may stay behind. A throw would undo that.
           this.#forgetJob(jobId);
-          throw submissionError(jobId, error);
+          return this.ask(Promise.reject<JobSubmissionResult>(submissionError(jobId, error)));
         }
         if (attempt < MAX_START_ATTEMPTS) return this.#awaitStart(current, attempt + 1);
         throw new SluiceException(

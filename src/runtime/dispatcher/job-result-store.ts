@@ -30,10 +30,10 @@ export const RESULT_EXPIRATION_MILLIS = 3_600_000;
  * clean later. A clean one expires lazily: it is not found any more, and stays stored until {@link remove}.
  */
 export class JobResultStore {
-  readonly #storage: EndpointStorage;
+  readonly #storage: Pick<EndpointStorage, "get" | "put" | "delete" | "list">;
   readonly #now: () => number;
 
-  constructor(storage: EndpointStorage, now: () => number) {
+  constructor(storage: Pick<EndpointStorage, "get" | "put" | "delete" | "list">, now: () => number) {
     this.#storage = storage;
     this.#now = now;
   }

@@ -6,6 +6,7 @@ import { JobMasterGateway } from "../../../src/runtime/jobmaster/job-master-gate
 import type { JobMasterId } from "../../../src/runtime/jobmaster/job-master-id.ts";
 import type { SlotRequest } from "../../../src/runtime/messages/slot-request.ts";
 import type { TaskDeploymentDescriptor } from "../../../src/runtime/messages/task-deployment-descriptor.ts";
+import type { TaskExecutionState } from "../../../src/runtime/messages/task-execution-state.ts";
 import {
   clusterName,
   jobMasterAddress,
@@ -159,12 +160,11 @@ export class TaskExecutorWorld extends ControlPlaneWorld {
 
   /** All states told to the JobMaster, as `<attempt>:<state>`. */
   states(): readonly string[] {
-    return this.sent("updateTaskExecutionState")
-      .flatMap(([states]) => (Array.isArray(states) ? states : []))
-      .map(
-        (state: { readonly attemptId: string; readonly state: string }) =>
-          `${state.attemptId.replace(/^e+/, "")}:${state.state}`,
-      );
+    // Arguments of this very method, typed by its gateway on the way in.
+    const reports = this.sent("updateTaskExecutionState") as readonly (readonly [readonly TaskExecutionState[]])[];
+    return reports
+      .flatMap(([states]) => states)
+      .map(({ attemptId, state }) => `${attemptId.replace(/^e+/, "")}:${state}`);
   }
 }
 

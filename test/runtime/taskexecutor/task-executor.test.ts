@@ -15,7 +15,7 @@ import {
 } from "./task-executor-harness.ts";
 
 const SECOND = 1_000;
-const code = (name: string) => expect.objectContaining({ code: name });
+const code = (name: string): unknown => expect.objectContaining({ code: name });
 const OTHER_JOB = brandId<JobID>("f".repeat(32));
 
 describe("a TaskExecutor's slots", () => {
