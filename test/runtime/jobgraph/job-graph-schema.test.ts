@@ -3,11 +3,13 @@ import { SluiceException } from "../../../src/common/exceptions.ts";
 import { parseJobGraph } from "../../../src/runtime/jobgraph/job-graph-schema.ts";
 import { testingJobGraph } from "../../../src/testing/testing-job-graph.ts";
 
-type Json = { [key: string]: Json } & Json[] & string & number;
+/** Data of no known type, as an untrusted sender makes it: whatever it is, it has properties. */
+interface Json {
+  [property: string]: Json | undefined;
+}
 
 /** The sound graph as plain data, with a change made to it. */
 function changed(change: (graph: Json) => void): unknown {
-  // JSON.parse gives what an untrusted sender might: data of no known type.
   const graph = JSON.parse(JSON.stringify(testingJobGraph())) as Json;
   change(graph);
   return graph;
@@ -26,8 +28,8 @@ function faultOf(value: unknown): string {
 const set = (target: Json | undefined, field: string, value: unknown): void => {
   if (target !== undefined) Object.assign(target, { [field]: value });
 };
-const source = (graph: Json): Json | undefined => graph["vertices"]?.[0];
-const sink = (graph: Json): Json | undefined => graph["vertices"]?.[1];
+const source = (graph: Json): Json | undefined => graph["vertices"]?.["0"];
+const sink = (graph: Json): Json | undefined => graph["vertices"]?.["1"];
 
 describe("parseJobGraph", () => {
   it("takes a sound graph as it is", () => {
@@ -46,19 +48,19 @@ describe("parseJobGraph", () => {
     ["a negative interval", (graph) => set(graph["configuration"]?.["checkpointing"], "intervalMillis", 0), "configuration.checkpointing.intervalMillis: expected an integer of at least 1, got 0"],
     ["no vertices", (graph) => set(graph, "vertices", []), "vertices: expected at least one vertex"],
     ["a vertex used twice", (graph) => set(sink(graph), "id", testingJobGraph().vertices[0]?.id), "vertices[1].id:"],
-    ["an input from nowhere", (graph) => set(sink(graph)?.["inputs"]?.[0], "source", "9".repeat(32)), "vertices[1].inputs[0].source: there is no vertex 99999999999999999999999999999999"],
+    ["an input from nowhere", (graph) => set(sink(graph)?.["inputs"]?.["0"], "source", "9".repeat(32)), "vertices[1].inputs[0].source: there is no vertex 99999999999999999999999999999999"],
     ["an input that is not produced", (graph) => set(source(graph), "outputs", []), "vertices[1].inputs[0].dataSet: vertex"],
     ["an output to nowhere", (graph) => set(sink(graph), "inputs", []), "vertices[0].outputs[0].consumer:"],
-    ["ends that disagree", (graph) => set(sink(graph)?.["inputs"]?.[0], "shipStrategy", "BROADCAST"), "vertices[1].inputs[0].shipStrategy: the producer says HASH, the consumer BROADCAST"],
+    ["ends that disagree", (graph) => set(sink(graph)?.["inputs"]?.["0"], "shipStrategy", "BROADCAST"), "vertices[1].inputs[0].shipStrategy: the producer says HASH, the consumer BROADCAST"],
     ["FORWARD between different parallelisms", (graph) => {
-      set(sink(graph)?.["inputs"]?.[0], "shipStrategy", "FORWARD");
-      set(source(graph)?.["outputs"]?.[0], "shipStrategy", "FORWARD");
+      set(sink(graph)?.["inputs"]?.["0"], "shipStrategy", "FORWARD");
+      set(source(graph)?.["outputs"]?.["0"], "shipStrategy", "FORWARD");
       set(sink(graph), "parallelism", 2);
     }, "vertices[1].inputs[0].shipStrategy: FORWARD needs equal parallelism, got 4 and 2"],
     ["another order than the topological one", (graph) => set(graph, "vertices", [...testingJobGraph().vertices].reverse()), "vertices[0]: expected topological order"],
-    ["no sink", (graph) => set(sink(graph)?.["operators"]?.[0], "kind", "operator"), "vertices: the graph has no sink"],
-    ["neither input nor source", (graph) => set(source(graph)?.["operators"]?.[0], "kind", "operator"), "vertices[0]: the vertex has neither an input nor a source"],
-    ["a source amid the graph", (graph) => set(sink(graph)?.["operators"]?.[0], "kind", "source"), "vertices[1]: the vertex has an input and a source"],
+    ["no sink", (graph) => set(sink(graph)?.["operators"]?.["0"], "kind", "operator"), "vertices: the graph has no sink"],
+    ["neither input nor source", (graph) => set(source(graph)?.["operators"]?.["0"], "kind", "operator"), "vertices[0]: the vertex has neither an input nor a source"],
+    ["a source amid the graph", (graph) => set(sink(graph)?.["operators"]?.["0"], "kind", "source"), "vertices[1]: the vertex has an input and a source"],
   ]; // prettier-ignore
   it.each(faults)("refuses %s, naming the field", (_, change, message) => {
     expect(faultOf(changed(change))).toContain(message);
