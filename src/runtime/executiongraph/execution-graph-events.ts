@@ -51,6 +51,7 @@ export type ExecutionGraphEvent =
       readonly kind: "restart-decided";
       /** Whether the restart strategy pays for it; the infrastructure's failures are free. */
       readonly charged: boolean;
+      readonly nowMillis: number;
     }
   /** A checkpoint was completed: the job makes progress, so free restarts are counted anew. */
   | { readonly kind: "progress-made" };

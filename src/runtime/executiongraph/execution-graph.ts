@@ -11,24 +11,13 @@ import { newExecution, zeroPerState, type Execution, type MutableExecution } fro
 import { canTransitionExecution } from "./execution-transitions.ts";
 import type { ExecutionGraphEvent } from "./execution-graph-events.ts";
 import { canTransitionJob } from "./job-status-transitions.ts";
+import { countRestart, NO_RESTARTS, type RestartCounts } from "./restart-counts.ts";
 
 /** One vertex with the current attempt of each of its subtasks. */
 export interface ExecutionJobVertex {
   readonly jobVertex: JobVertex;
   readonly executions: readonly Execution[];
 }
-
-/** How often the job was restarted, over all lives of its JobMaster. */
-export interface RestartCounts {
-  /** All restarts, whatever caused them. */
-  readonly total: number;
-  /** The ones the restart strategy paid for. */
-  readonly charged: number;
-  /** Free ones since the last completed checkpoint. */
-  readonly freeSinceProgress: number;
-}
-
-export const NO_RESTARTS: RestartCounts = { total: 0, charged: 0, freeSinceProgress: 0 };
 
 /** What earlier lives of the JobMaster left behind. */
 export interface ExecutionGraphHistory {
@@ -143,15 +132,11 @@ export class ExecutionGraph {
         if (event.concurrent) this.#exceptions.addConcurrent(event.failure);
         else this.#exceptions.addRoot(event.failure);
         return;
-      case "restart-decided": {
-        const { total, charged, freeSinceProgress } = this.#restarts;
-        this.#restarts = event.charged
-          ? { total: total + 1, charged: charged + 1, freeSinceProgress }
-          : { total: total + 1, charged, freeSinceProgress: freeSinceProgress + 1 };
+      case "restart-decided":
+        this.#restarts = countRestart(this.#restarts, event.charged, event.nowMillis);
         return;
-      }
       case "progress-made":
-        this.#restarts = { ...this.#restarts, freeSinceProgress: 0 };
+        this.#restarts = { ...this.#restarts, freeWithoutProgress: 0 };
         return;
     }
   }

@@ -4,7 +4,7 @@ import type { EndpointStorage } from "../../rpc/ports/storage.ts";
 import type { CheckpointCounts } from "../checkpoint/checkpoint-stats-tracker.ts";
 import type { CheckpointPointer } from "../checkpoint/checkpoint-storage.ts";
 import { EXCEPTION_HISTORY_SIZE } from "../executiongraph/exception-history.ts";
-import { NO_RESTARTS, type RestartCounts } from "../executiongraph/execution-graph.ts";
+import { NO_RESTARTS, type RestartCounts } from "../executiongraph/restart-counts.ts";
 import type { JobGraph } from "../jobgraph/job-graph.ts";
 import type {
   ExceptionHistoryEntry,
@@ -31,7 +31,12 @@ export interface HandoverState {
   readonly resourceManager: boolean;
 }
 
-const RestartCountsType = z.object({ total: z.int(), charged: z.int(), freeSinceProgress: z.int() });
+const RestartCountsType = z.object({
+  total: z.int(),
+  charged: z.int(),
+  freeWithoutProgress: z.int(),
+  lastMillis: z.number(),
+});
 const CheckpointPointerType = z.object({ checkpointId: z.int(), pointer: z.string(), etag: z.string() });
 const CheckpointCountsType = z.object({
   restored: z.int(),

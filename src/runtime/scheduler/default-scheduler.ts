@@ -117,7 +117,7 @@ export function decide(
         isTerminalExecutionState(execution.state) ? NOTHING : { events: [input], effects: [] },
       );
     case "progress-made":
-      return graph.restarts.freeSinceProgress === 0 ? NOTHING : { events: [input], effects: [] };
+      return graph.restarts.freeWithoutProgress === 0 ? NOTHING : { events: [input], effects: [] };
   }
 }
 

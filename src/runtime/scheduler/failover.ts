@@ -66,7 +66,7 @@ function decideReaction(state: SchedulerState, cause: SerializedThrowable, nowMi
   const { graph } = state;
   // A job that does not run has nothing to restart: it could not be built.
   const failure = graph.status === "CREATED" ? { ...cause, nonRecoverable: true } : cause;
-  const decision = decideRestart(graph.jobGraph.configuration.restartStrategy, graph.restarts, failure);
+  const decision = decideRestart(graph.jobGraph.configuration.restartStrategy, graph.restarts, { failure, nowMillis });
   if (decision.kind === "fail") {
     const failing = { kind: "job-status-changed", status: "FAILING", nowMillis, failure: decision.failure } as const;
     return { events: [failing], effects: [] };
@@ -74,7 +74,7 @@ function decideReaction(state: SchedulerState, cause: SerializedThrowable, nowMi
   const restartId = state.restartId + 1;
   return {
     events: [
-      { kind: "restart-decided", charged: decision.charged },
+      { kind: "restart-decided", charged: decision.charged, nowMillis },
       { kind: "job-status-changed", status: "RESTARTING", nowMillis },
       { kind: "restart-scheduled", restartId },
     ],
@@ -93,11 +93,14 @@ export function decideRecovery(
 ): readonly SchedulerEvent[] {
   const { graph } = state;
   const recorded = { kind: "failure-recorded", failure: recordedFailure(cause, undefined, nowMillis) } as const;
-  const decision = decideRestart(graph.jobGraph.configuration.restartStrategy, graph.restarts, cause);
+  const decision = decideRestart(graph.jobGraph.configuration.restartStrategy, graph.restarts, {
+    failure: cause,
+    nowMillis,
+  });
   if (decision.kind === "restart") {
     return [
       { ...recorded, concurrent: false },
-      { kind: "restart-decided", charged: decision.charged },
+      { kind: "restart-decided", charged: decision.charged, nowMillis },
     ];
   }
   return [

@@ -1,4 +1,4 @@
-import type { RestartCounts } from "../executiongraph/execution-graph.ts";
+import { freeRestartsWithoutProgress, type RestartCounts } from "../executiongraph/restart-counts.ts";
 import { DEFAULT_RESTART_STRATEGY, type RestartStrategyConfiguration } from "../jobgraph/job-configuration.ts";
 import { MAX_THROWABLE_CHARACTERS, type SerializedThrowable } from "../messages/serialized-throwable.ts";
 
@@ -9,23 +9,29 @@ export type RestartDecision =
   | { readonly kind: "fail"; readonly failure: SerializedThrowable };
 
 /**
- * Restarts that the infrastructure caused are free, but only so many without a completed checkpoint in between: a job that
- * takes its TaskExecutor's memory down each time must not restart for ever.
+ * Restarts that the infrastructure caused are free, but only so many in a row without progress: a job that takes its
+ * TaskExecutor's memory down each time must not restart for ever.
  */
 export const MAX_FREE_RESTARTS_WITHOUT_PROGRESS = 10;
 
-/** Asks the restart strategy (contract FO-12, FO-13, FO-15): fixed-delay restarts up to its number over the job's whole life. */
+/**
+ * Asks the restart strategy (contract FO-12, FO-13, FO-15): fixed-delay restarts up to its number over the job's whole life.
+ *
+ * @param restarts the ones so far.
+ */
 export function decideRestart(
   strategy: RestartStrategyConfiguration,
   restarts: RestartCounts,
-  failure: SerializedThrowable,
+  { failure, nowMillis }: { readonly failure: SerializedThrowable; readonly nowMillis: number },
 ): RestartDecision {
   if (failure.nonRecoverable === true) {
     return { kind: "fail", failure: wrap("The failure is not recoverable", failure) };
   }
-  const free = isInfrastructure(failure) && restarts.freeSinceProgress < MAX_FREE_RESTARTS_WITHOUT_PROGRESS;
   const delayMillis = strategy.kind === "none" ? FREE_RESTART_DELAY_MILLIS : strategy.delayMillis;
-  if (free) return { kind: "restart", delayMillis, charged: false };
+  const freeSoFar = freeRestartsWithoutProgress(restarts, nowMillis);
+  if (isInfrastructure(failure) && freeSoFar < MAX_FREE_RESTARTS_WITHOUT_PROGRESS) {
+    return { kind: "restart", delayMillis, charged: false };
+  }
   if (strategy.kind === "fixed-delay" && restarts.charged < strategy.attempts) {
     return { kind: "restart", delayMillis, charged: true };
   }

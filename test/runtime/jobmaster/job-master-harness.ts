@@ -47,12 +47,21 @@ export class JobMasterHarness implements Doubles {
   readonly database = new SqliteDatabase();
   readonly calls: RecordedCall[] = [];
   readonly failing = new Map<string, SluiceException>();
+  /** Methods whose replies do not arrive. */
+  readonly losingReplies = new Set<string>();
   readonly jobGraph: JobGraph;
   readonly #service: LocalRpcService;
 
   constructor(vertices: readonly TestingVertex[] = [{ parallelism: 2 }], configuration: TestingConfiguration = {}) {
     this.jobGraph = testingJobGraph(vertices, configuration);
-    this.#service = new LocalRpcService({ clock: this.clock, random: { next: () => 0.999_999 }, ids: countingIds() });
+    const intercept = ({ method }: { readonly method: string }) =>
+      this.losingReplies.has(method) ? "lose-reply" : "deliver";
+    this.#service = new LocalRpcService({
+      intercept,
+      clock: this.clock,
+      random: { next: () => 0.999_999 },
+      ids: countingIds(),
+    });
     this.#service.startServer(DISPATCHER, {
       gateways: [DispatcherGateway],
       factory: (context) => new TestingDispatcher(context, this),

@@ -77,6 +77,7 @@ describe("a job from its start to its end", () => {
     await harness.jobMaster().releaseJob(TESTING_JOB_ID);
     await harness.jobMaster().releaseJob(TESTING_JOB_ID);
     expect(harness.durableTimers).toEqual([]);
+    await harness.restartJobMaster();
     await expect(harness.jobMaster().startJob(harness.jobGraph, "late")).rejects.toMatchObject({
       code: "JOB_NOT_FOUND",
     });
@@ -237,6 +238,21 @@ describe("failures", () => {
     expect(await harness.info()).toMatchObject({
       status: "RESTARTING",
       exceptionHistory: [{ failure: { message: expect.stringContaining(`${harness.resourceId(0)} refused a task`) } }],
+    });
+  });
+
+  it("DEP-05: but not while the deployment is under way", async () => {
+    const harness = harnessOf([{ parallelism: 1 }]);
+    await harness.startJob();
+    harness.losingReplies.add("submitTask");
+    await harness.addTaskExecutor(0);
+    harness.jobMaster().heartbeatFromTaskManager(harness.resourceId(0), { deployed: [], metrics: [] });
+    await harness.clock.settle();
+    expect(await statusOf(harness)).toBe("RUNNING");
+    await harness.clock.advance(10_000);
+    expect(await harness.info()).toMatchObject({
+      status: "RESTARTING",
+      exceptionHistory: [{ failure: { message: expect.stringContaining("did not answer"), infrastructure: true } }],
     });
   });
 

@@ -1,12 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { brandId, type AllocationID } from "../../../src/common/ids.ts";
+import { ExecutionGraph } from "../../../src/runtime/executiongraph/execution-graph.ts";
+import { snapshotExecutionGraph } from "../../../src/runtime/executiongraph/execution-graph-snapshot.ts";
 import { isDeployed } from "../../../src/runtime/executiongraph/execution-transitions.ts";
 import { EXECUTION_STATES, isTerminalExecutionState } from "../../../src/runtime/messages/execution-state.ts";
 import { isGloballyTerminal } from "../../../src/runtime/messages/job-status.ts";
+import type { ExecutionGraphInfo } from "../../../src/runtime/messages/execution-graph-info.ts";
 import { serializeThrowable } from "../../../src/runtime/messages/serialized-throwable.ts";
 import type { TaskExecutionState } from "../../../src/runtime/messages/task-execution-state.ts";
-import { testingJobGraph } from "../executiongraph/testing-job-graph.ts";
+import { decide } from "../../../src/runtime/scheduler/default-scheduler.ts";
+import { SchedulerState } from "../../../src/runtime/scheduler/scheduler-state.ts";
+import { countingIds, testingJobGraph } from "../executiongraph/testing-job-graph.ts";
 import { SchedulerProbe } from "./scheduler-probe.ts";
 
 /** What the world may do next; numbers choose among what exists then. */
@@ -136,8 +141,16 @@ function finish(probe: SchedulerProbe): void {
   }
 }
 
+/** The job as the events alone say it is. */
+function replayed(probe: SchedulerProbe): ExecutionGraphInfo {
+  const { jobGraph, statusTimestamps } = probe.graph;
+  const state = new SchedulerState(new ExecutionGraph(jobGraph, statusTimestamps.INITIALIZING));
+  for (const event of probe.events) state.apply(structuredClone(event));
+  return snapshotExecutionGraph(state.graph, undefined);
+}
+
 describe("DefaultScheduler under any sequence of events", () => {
-  it("keeps its invariants, and ends when the world lets it", () => {
+  it("keeps its invariants, is the fold of its events, and ends when the world lets it", () => {
     fc.assert(
       fc.property(fc.array(anyStep, { maxLength: 60 }), (steps) => {
         const probe = new SchedulerProbe(testingJobGraph([{ parallelism: 2 }, { parallelism: 3 }]));
@@ -148,11 +161,23 @@ describe("DefaultScheduler under any sequence of events", () => {
           expect(violations(probe, seen)).toEqual([]);
         }
         finish(probe);
+        expect(replayed(probe)).toEqual(snapshotExecutionGraph(probe.graph, undefined));
         expect(violations(probe, seen)).toEqual([]);
         expect(isGloballyTerminal(probe.graph.status)).toBe(true);
       }),
       { numRuns: 300, seed: 20_261_124 },
     );
+  });
+
+  it("decides without changing anything", () => {
+    const probe = new SchedulerProbe(testingJobGraph([{ parallelism: 2 }, { parallelism: 3 }]));
+    probe.run();
+    const before = structuredClone(snapshotExecutionGraph(probe.graph, undefined));
+    const environment = { nowMillis: 5, ids: countingIds() };
+    const failure = serializeThrowable(new Error("x"));
+    expect(decide(probe.scheduler.state, { kind: "global-failure", failure }, environment).events).not.toEqual([]);
+    expect(decide(probe.scheduler.state, { kind: "cancel" }, environment).events).not.toEqual([]);
+    expect(snapshotExecutionGraph(probe.graph, undefined)).toEqual(before);
   });
 
   it("carries 20,000 subtasks through start, failover and end", () => {

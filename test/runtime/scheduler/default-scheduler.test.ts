@@ -279,7 +279,7 @@ describe("failover of the whole job", () => {
     } as const;
     probe.handle(lost);
     expect(probe.states).toEqual(["FAILED", "FAILED", "CANCELING", "CANCELING"]);
-    expect(probe.graph.restarts).toEqual({ total: 1, charged: 0, freeSinceProgress: 1 });
+    expect(probe.graph.restarts).toMatchObject({ total: 1, charged: 0, freeWithoutProgress: 1 });
     probe.handle({
       kind: "slots-lost",
       allocationIds: new Set([brandId<AllocationID>("slot-2")]),
@@ -307,16 +307,16 @@ describe("recovery of the JobMaster", () => {
   const recovery = serializeThrowable(new Error("memory lost"), { infrastructure: true });
 
   it("counts as a restart that is free, and goes on with attempt numbers and budget", () => {
-    const restarts = { total: 2, charged: 2, freeSinceProgress: 0 };
+    const restarts = { total: 2, charged: 2, freeWithoutProgress: 0, lastMillis: 900 };
     const probe = new SchedulerProbe(testingJobGraph([{ parallelism: 1 }]), { restarts, exceptions: [] });
     probe.handle({ kind: "create", attemptNumber: 5, recovery });
     expect(probe.graph.status).toBe("CREATED");
-    expect(probe.graph.restarts).toEqual({ total: 3, charged: 2, freeSinceProgress: 1 });
+    expect(probe.graph.restarts).toMatchObject({ total: 3, charged: 2, freeWithoutProgress: 1 });
     expect([...probe.graph.executions()][0]?.attemptNumber).toBe(5);
   });
 
   it("without any progress in between is charged in the end, and then fails the job", () => {
-    const restarts = { total: 13, charged: 3, freeSinceProgress: 10 };
+    const restarts = { total: 13, charged: 3, freeWithoutProgress: 10, lastMillis: 900 };
     const probe = new SchedulerProbe(testingJobGraph([{ parallelism: 1 }]), { restarts, exceptions: [] });
     probe.handle({ kind: "create", attemptNumber: 5, recovery });
     expect(probe.graph.status).toBe("FAILED");
