@@ -89,6 +89,7 @@ class Shelf extends RpcEndpoint implements HandlerOf<typeof ShelfGateway> {
 
   urgent(): undefined {
     this.#items.push("urgent");
+    this.timers.setAfter("t", seconds(1));
   }
 
   positive(n: number): number {
@@ -125,7 +126,6 @@ class Shelf extends RpcEndpoint implements HandlerOf<typeof ShelfGateway> {
 
   clear(): undefined {
     this.storage.sql.exec("CREATE TABLE IF NOT EXISTS mine (id)");
-    this.timers.setAfter("t", seconds(1));
     this.storage.deleteAll();
     this.#items = this.storage.list("", LIST).map(([key]) => key);
   }
@@ -344,6 +344,9 @@ describe("RpcEndpoint", () => {
   it("deleteAll removes the endpoint's tables, keys and timers, and keeps its identity", async () => {
     const shelf = open("a");
     await shelf.put("x");
+    shelf.urgent();
+    await shelf.items();
+    expect(clock.pending).toBeGreaterThan(0);
     await shelf.clear();
     expect(clock.pending).toBe(0);
     expect(await shelf.items()).toEqual([]);
