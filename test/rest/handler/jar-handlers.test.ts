@@ -136,13 +136,14 @@ describe("POST /jars/upload (contract: rest-v1 3.2)", () => {
     const multipart = await send("/jars/upload", { method: "POST", body: form({ name: "job.js", text }) });
     expect(multipart.status).toBe(413);
     let sent = 0;
-    const endless = new ReadableStream({
+    const long = new ReadableStream({
       pull: (controller) => {
         sent += 1 << 20;
-        controller.enqueue(new Uint8Array(1 << 20));
+        if (sent > 3 * MODULE_SIZE_LIMIT_BYTES) controller.close();
+        else controller.enqueue(new Uint8Array(1 << 20));
       },
     });
-    const init = { method: "POST", body: endless, duplex: "half" } as const;
+    const init = { method: "POST", body: long, duplex: "half" } as const;
     expect((await send("/jars/upload?filename=job.js", init)).status).toBe(413);
     expect(sent).toBeLessThan(2 * MODULE_SIZE_LIMIT_BYTES);
   });

@@ -86,6 +86,23 @@ describe("GET /sluice/jobs/:jobid/results", () => {
     expect(clock.pending).toBe(0);
   });
 
+  it("reads once more after the job ended: rows committed just before are not missed", async () => {
+    const cluster = new InMemoryCluster();
+    let asked = 0;
+    const harness = restHarness({
+      dispatcher: () => ({
+        ...cluster.dispatcher,
+        requestJobStatus: async () => {
+          asked += 1;
+          // The first question is whether the job exists.
+          if (asked === 2) await commit(harness.objects, { sink: "rows", checkpoint: 1, lines: ["last"] });
+          return asked === 1 ? "RUNNING" : "FINISHED";
+        },
+      }),
+    });
+    expect(await (await harness.send(results)).text()).toBe("last\n");
+  });
+
   it("without following ends with what is committed now", async () => {
     const { harness } = fixture("RUNNING");
     await commit(harness.objects, { sink: "rows", checkpoint: 1, lines: ["1"] });
