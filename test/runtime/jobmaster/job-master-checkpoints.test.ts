@@ -180,6 +180,18 @@ describe("recovery of the JobMaster", () => {
     expect(info.exceptionHistory).toHaveLength(5);
   });
 
+  it("a turn that throws is undone, and the JobMaster goes on from what is stored", async () => {
+    const harness = harnessOf([{ parallelism: 1 }]);
+    await harness.run();
+    harness.database.failNextWrite = true;
+    await expect(harness.jobMaster().cancel()).rejects.toThrow("the disk is full");
+    await harness.clock.advance(0);
+    // Not CANCELLING: the turn that decided so was undone.
+    expect(await harness.info()).toMatchObject({ status: "RUNNING", restarts: 1 });
+    expect(harness.argsOf("cancelTask")).toEqual([]);
+    expect(harness.argsOf("registerJobMaster").map(([epoch]) => epoch)).toEqual([1, 2]);
+  });
+
   it("a cancel that was decided before the crash is carried out after it", async () => {
     const harness = harnessOf();
     await harness.run();

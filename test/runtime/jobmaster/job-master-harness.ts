@@ -7,6 +7,7 @@ import {
   type ResourceID,
 } from "../../../src/common/ids.ts";
 import type { Epoch } from "../../../src/rpc/fencing/epoch.ts";
+import type { SqlRow, SqlValue } from "../../../src/rpc/ports/storage.ts";
 import { DispatcherGateway } from "../../../src/runtime/dispatcher/dispatcher-gateway.ts";
 import type { JobGraph } from "../../../src/runtime/jobgraph/job-graph.ts";
 import { JobMaster } from "../../../src/runtime/jobmaster/job-master.ts";
@@ -36,6 +37,19 @@ import type { TestingConfiguration, TestingVertex } from "../executiongraph/test
 import { TestingDispatcher, TestingResourceManager, TestingTaskExecutor } from "./testing-peers.ts";
 import type { Doubles, RecordedCall } from "./testing-peers.ts";
 
+/** A database whose next write fails if the test says so. */
+class FaultyDatabase extends SqliteDatabase {
+  failNextWrite = false;
+
+  override exec(sql: string, ...bindings: readonly SqlValue[]): readonly SqlRow[] {
+    if (this.failNextWrite && sql.startsWith("INSERT")) {
+      this.failNextWrite = false;
+      throw new SluiceException("UNEXPECTED", "the disk is full");
+    }
+    return super.exec(sql, ...bindings);
+  }
+}
+
 const CLUSTER = clusterName();
 const DISPATCHER = dispatcherAddress(CLUSTER);
 const JOB_MASTER = jobMasterAddress(CLUSTER, TESTING_JOB_ID);
@@ -44,7 +58,7 @@ const JOB_MASTER = jobMasterAddress(CLUSTER, TESTING_JOB_ID);
 export class JobMasterHarness implements Doubles {
   readonly clock = new ManualClock(1_000_000);
   readonly objects = new InMemoryObjectStore(this.clock);
-  readonly database = new SqliteDatabase();
+  readonly database = new FaultyDatabase();
   readonly calls: RecordedCall[] = [];
   readonly failing = new Map<string, SluiceException>();
   /** Methods whose replies do not arrive. */
