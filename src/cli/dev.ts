@@ -22,6 +22,7 @@ export async function dev({ out, root, signal }: CommandContext, options: DevOpt
     port: options.port,
     stateFolder: folder,
     logFile: join(folder, "worker.log"),
+    watch: true,
     signal,
     // What it prints while it starts is of interest only if it fails, and then it is shown.
     onLine: (line) => ready && out.line(line),

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { abortable } from "./abortable.ts";
 import { CliException } from "./cli-exception.ts";
 import { LOCAL_HOST } from "./free-port.ts";
+import type { LocalWorkerProcessOptions } from "./local-worker-process.ts";
 
 export interface LocalWorkerOptions {
   /** Root of the repository. */
@@ -18,6 +19,8 @@ export interface LocalWorkerOptions {
   readonly logFile: string;
   /** Further variables of the worker, such as `SLUICE_EVENT_LOG: "1"`. */
   readonly variables?: Readonly<Record<string, string>>;
+  /** Whether an edit of the sources reloads the worker, which resets every object. Default false. */
+  readonly watch?: boolean;
   /** Sees each line that the worker prints. */
   readonly onLine?: (line: string) => void;
   readonly signal?: AbortSignal;
@@ -28,13 +31,14 @@ const STOP_TIMEOUT_MILLIS = 5_000;
 const POLL_INTERVAL_MILLIS = 50;
 const SHOWN_LOG_LINES = 20;
 const KEPT_LOG_LINES = 200;
+const LOCAL_VARIABLES = { SLUICE_LOCAL: "1" };
 
 /** Processes that still run, for the moment in which this one exits by whatever way. */
 const running = new Set<LocalWorker>();
 let exitHookInstalled = false;
 
 /**
- * The platform in local workerd, as a child process (`wrangler dev`). The child leads a process group of its own, so that killing
+ * The platform in local workerd, as a child process. The child leads a process group of its own, so that killing
  * it takes workerd with it, and Ctrl-C reaches only us.
  */
 export class LocalWorker {
@@ -51,16 +55,12 @@ export class LocalWorker {
     this.#options = options;
     this.url = `http://localhost:${options.port}`;
     this.#log = createWriteStream(options.logFile, { flags: "a" });
-    this.#child = spawn(
-      process.execPath,
-      [join(options.root, "node_modules/wrangler/bin/wrangler.js"), ...argumentsOf(options)],
-      {
-        cwd: options.root,
-        detached: true,
-        stdio: ["ignore", "pipe", "pipe"],
-        env: environmentOf(options.root),
-      },
-    );
+    this.#child = spawn(process.execPath, options.watch === true ? wranglerDev(options) : localWorkerProcess(options), {
+      cwd: options.root,
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: environmentOf(options.root),
+    });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => this.#print(text));
     }
@@ -178,12 +178,23 @@ export class LocalWorker {
   }
 }
 
-function argumentsOf({ port, stateFolder, variables }: LocalWorkerOptions): readonly string[] {
-  const variableArguments = Object.entries({ SLUICE_LOCAL: "1", ...variables }).flatMap(([name, value]) => [
+function localWorkerProcess({ root, port, stateFolder, variables }: LocalWorkerOptions): string[] {
+  const options: LocalWorkerProcessOptions = {
+    config: join(root, "wrangler.toml"),
+    port,
+    stateFolder,
+    variables: { ...LOCAL_VARIABLES, ...variables },
+  };
+  return [join(root, "src/cli/local-worker-process.ts"), JSON.stringify(options)];
+}
+
+function wranglerDev({ root, port, stateFolder, variables }: LocalWorkerOptions): string[] {
+  const variableArguments = Object.entries({ ...LOCAL_VARIABLES, ...variables }).flatMap(([name, value]) => [
     "--var",
     `${name}:${value}`,
   ]);
   return [
+    join(root, "node_modules/wrangler/bin/wrangler.js"),
     "dev",
     "--ip",
     LOCAL_HOST,
