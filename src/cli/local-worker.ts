@@ -216,6 +216,8 @@ function environmentOf(root: string): NodeJS.ProcessEnv {
     PATH: [join(root, "node_modules/.bin"), process.env["PATH"]].join(delimiter),
     X_LOCAL_OBSERVABILITY: "false",
     WRANGLER_SEND_METRICS: "false",
+    // Starting needs no network.
+    CLOUDFLARE_CF_FETCH_ENABLED: "false",
     NO_COLOR: "1",
     FORCE_COLOR: "0",
   };
