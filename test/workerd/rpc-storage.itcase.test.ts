@@ -3,19 +3,23 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, it } from "vitest";
 import { systemIds } from "../../src/common/ids.ts";
+import type { SqlDatabase } from "../../src/rpc/ports/storage.ts";
 import { DurableObjectAlarm } from "../../src/storage/durable-object/durable-object-alarm.ts";
 import { DurableObjectDatabase } from "../../src/storage/durable-object/durable-object-database.ts";
 import type { BareTask } from "../fixtures/rpc/walk-through.ts";
+import { describeEndpointStorage } from "../storage/endpoint-storage-suite.ts";
 import { describeSqlDatabase } from "../storage/sql-database-suite.ts";
 
 // The bindings are those of test/workerd/wrangler.toml.
 const { BARE_TASK } = env as unknown as { readonly BARE_TASK: DurableObjectNamespace<BareTask> };
 
-describeSqlDatabase("Durable Object SQLite", (body) =>
+const withDatabase = (body: (database: SqlDatabase) => void): Promise<void> =>
   runInDurableObject(BARE_TASK.getByName(systemIds.hex()), (_object, state) => {
     body(new DurableObjectDatabase(state.storage));
-  }),
-);
+  });
+
+describeSqlDatabase("Durable Object SQLite", withDatabase);
+describeEndpointStorage("Durable Object SQLite", withDatabase);
 
 it("the alarm is set and deleted with the event's writes", () =>
   runInDurableObject(BARE_TASK.getByName(systemIds.hex()), async (_object, state) => {

@@ -3,13 +3,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { SqliteDatabase } from "../../../src/storage/sqlite/sqlite-database.ts";
+import type { SqlDatabase } from "../../../src/rpc/ports/storage.ts";
+import { describeEndpointStorage } from "../endpoint-storage-suite.ts";
 import { describeSqlDatabase } from "../sql-database-suite.ts";
 
-describeSqlDatabase("node:sqlite", async (body) => {
+const withDatabase = async (body: (database: SqlDatabase) => void): Promise<void> => {
   const database = new SqliteDatabase();
   body(database);
   database.close();
-});
+};
+
+describeSqlDatabase("node:sqlite", withDatabase);
+describeEndpointStorage("node:sqlite", withDatabase);
 
 it("a database in a file is there when it is opened again", () => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-sqlite-"));
