@@ -1,13 +1,11 @@
 import { ACKNOWLEDGE } from "../../common/acknowledge.ts";
 import type { Acknowledge } from "../../common/acknowledge.ts";
-import { milliseconds, seconds } from "../../common/duration.ts";
 import { SluiceException } from "../../common/exceptions.ts";
 import { brandId } from "../../common/ids.ts";
 import type { JobID } from "../../common/ids.ts";
 import type { EndpointContext } from "../../rpc/endpoint-context.ts";
 import { FencedRpcEndpoint } from "../../rpc/fenced-rpc-endpoint.ts";
 import type { HandlerOf } from "../../rpc/gateway-descriptor.ts";
-import { isUndelivered } from "../../rpc/heartbeat/heartbeat-monitor.ts";
 import type { Later } from "../../rpc/later.ts";
 import type { ObjectStore } from "../blob/object-store.ts";
 import { parseJobGraph } from "../jobgraph/job-graph-schema.ts";
@@ -28,7 +26,9 @@ import { clusterOf, jobMasterAddress, resourceManagerAddress } from "../object-n
 import { ResourceManagerGateway } from "../resourcemanager/resource-manager-gateway.ts";
 import type { DispatcherGateway } from "./dispatcher-gateway.ts";
 import type { DispatcherId } from "./dispatcher-id.ts";
-import { deleteJobObjects } from "./job-cleanup.ts";
+import type { DispatcherServices } from "./dispatcher-services.ts";
+import { CLEANUP_TIMER, DISCARD_TIMER, JobCleanup } from "./job-cleanup.ts";
+import { CANCEL_TIMER, JobLauncher, START_TIMER } from "./job-launcher.ts";
 import { detailsOf, initializingJob, resultOf, statusBeforeStart } from "./job-pictures.ts";
 import { JobResultStore } from "./job-result-store.ts";
 import { JobStore } from "./job-store.ts";
@@ -39,45 +39,45 @@ import { SnapshotCache } from "./snapshot-cache.ts";
 /** Quota of a cluster: jobs that have not ended. */
 export const MAX_ACTIVE_JOBS = 100;
 
-// Durable timers, one per job and purpose: what was promised is done even if everything is lost in between.
-const START_TIMER = "start/";
-const CANCEL_TIMER = "cancel/";
-const CLEANUP_TIMER = "cleanup/";
-const DISCARD_TIMER = "discard/";
-const RETRY_DELAY = seconds(5);
-/** Longer than an attempt can take. */
-const CLEANUP_BACK_STOP = seconds(60);
-/** Exponential back-off of a cleanup that fails (HA-08). */
-const FIRST_CLEANUP_DELAY_MILLIS = 1_000;
-const MAX_CLEANUP_DELAY_MILLIS = 3_600_000;
-const MAX_START_ATTEMPTS = 3;
-
 /**
  * The cluster's front door (Flink `Dispatcher`): accepts jobs, brings their JobMasters to life, answers for running and
  * ended ones, keeps their results. All it knows is stored, so a loss of its memory costs nobody anything and its epoch
  * does not rise. With nothing to do it holds no timer.
  */
 export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements HandlerOf<typeof DispatcherGateway> {
-  readonly #objects: ObjectStore;
   readonly #jobs: JobStore;
   readonly #results: JobResultStore;
   readonly #modules: ModuleIndex;
   readonly #cache: SnapshotCache;
+  readonly #launcher: JobLauncher;
+  readonly #cleanup: JobCleanup;
 
-  constructor(context: EndpointContext, services: { readonly objects: ObjectStore }) {
+  constructor(context: EndpointContext, { objects }: { readonly objects: ObjectStore }) {
     super(context);
-    this.#objects = services.objects;
     this.#jobs = new JobStore(this.storage);
     this.#results = new JobResultStore(this.storage, () => this.clock.now());
     this.#modules = new ModuleIndex(this.storage);
     this.#cache = new SnapshotCache(() => this.clock.now());
+    const services: DispatcherServices = {
+      address: this.address,
+      cluster: clusterOf(this.address),
+      clock: this.clock,
+      log: this.log,
+      timers: this.timers,
+      jobs: this.#jobs,
+      results: this.#results,
+      ask: (promise, onResult, onError) => this.ask(promise, onResult, onError),
+      jobMaster: (jobId) => this.#jobMaster(jobId),
+      resourceManager: () => this.#resourceManager(),
+    };
+    this.#launcher = new JobLauncher(services);
+    this.#cleanup = new JobCleanup(services, objects);
   }
 
   /** HA-01, HA-02: jobs without a result are started again, which their JobMasters acknowledge; dirty ones cleaned up. */
   protected override onStart(): void {
-    const now = this.clock.now();
-    for (const { jobId } of this.#activeJobs()) this.timers.set(START_TIMER + jobId, now);
-    for (const jobId of this.#results.dirty()) this.timers.set(CLEANUP_TIMER + jobId, now);
+    for (const { jobId } of this.#activeJobs()) this.#launcher.relaunch(jobId);
+    for (const jobId of this.#results.dirty()) this.#cleanup.schedule(jobId);
   }
 
   protected override onTimer(name: string): undefined | Later<undefined> {
@@ -85,22 +85,22 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
     const jobId = brandId<JobID>(name.slice(slash));
     switch (name.slice(0, slash)) {
       case START_TIMER:
-        return this.#retryStart(jobId);
+        return this.#launcher.onStartTimer(jobId);
       case CANCEL_TIMER:
-        return this.#sendCancel(jobId);
+        return this.#launcher.onCancelTimer(jobId);
       case CLEANUP_TIMER:
-        return this.#cleanUp(jobId);
+        return this.#cleanup.onCleanupTimer(jobId);
       case DISCARD_TIMER:
-        return this.#discard(jobId);
+        return this.#cleanup.onDiscardTimer(jobId);
       default:
         return undefined;
     }
   }
 
   submitJob(submission: JobSubmission): JobSubmissionResult | Later<JobSubmissionResult> {
-    this.#discardExpired();
+    this.#cleanup.discardExpired();
     const repeated = this.#jobs.findRepeated(submission);
-    if (repeated !== undefined) return this.#awaitStart(repeated);
+    if (repeated !== undefined) return this.#launcher.awaitStart(repeated);
     const jobGraph = parseJobGraph(submission.jobGraph);
     if (this.#activeJobs().length >= MAX_ACTIVE_JOBS) {
       throw new SluiceException(
@@ -108,9 +108,7 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
         `jobs: at most ${MAX_ACTIVE_JOBS} at a time; cancel one or wait for its end`,
       );
     }
-    const job = this.#jobs.add({ ...submission, jobGraph }, this.clock.now());
-    this.timers.setAfter(START_TIMER + job.jobId, RETRY_DELAY);
-    return this.#awaitStart(job);
+    return this.#launcher.launch(this.#jobs.add({ ...submission, jobGraph }, this.clock.now()));
   }
 
   lookupIdempotencyKey(key: string, requestHash: string): IdempotencyLookup {
@@ -127,20 +125,8 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
       throw new SluiceException("TERMINATED_WITHOUT_CANCELLATION", `job ${jobId} has ended as ${result.status}`);
     }
     const job = this.#requireJob(jobId);
-    this.#jobs.update(jobId, { cancelRequested: true });
     this.#cache.forget(jobId);
-    // The JobMaster gets it as soon as it has started (CAN-05).
-    if (!job.started) return ACKNOWLEDGE;
-    this.timers.setAfter(CANCEL_TIMER + jobId, RETRY_DELAY);
-    return this.ask(
-      this.#jobMaster(jobId).cancel(),
-      () => {
-        this.timers.delete(CANCEL_TIMER + jobId);
-        return ACKNOWLEDGE;
-      },
-      // Stored, so it will be done (CAN-01).
-      () => ACKNOWLEDGE,
-    );
+    return this.#launcher.cancel(job);
   }
 
   listJobs(): readonly JobID[] {
@@ -223,9 +209,8 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
     if (this.#jobs.get(jobId) === undefined) return this.ask(this.#jobMaster(jobId).releaseJob(jobId));
     this.log.info("job ended", { jobId, status: info.status });
     this.#results.createDirty(info, jobMasterId);
-    this.timers.delete(START_TIMER + jobId);
-    this.timers.delete(CANCEL_TIMER + jobId);
-    this.timers.set(CLEANUP_TIMER + jobId, this.clock.now());
+    this.#launcher.forget(jobId);
+    this.#cleanup.schedule(jobId);
     return ACKNOWLEDGE;
   }
 
@@ -240,128 +225,6 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
 
   deleteModule(id: string): boolean {
     return this.#modules.remove(id);
-  }
-
-  /** SUB-01: answered when the JobMaster has acknowledged the start; every repetition waits for the same. */
-  #awaitStart(job: AcceptedJob, attempt = 1): JobSubmissionResult | Later<JobSubmissionResult> {
-    const { jobId } = job;
-    const graph = this.#jobs.getGraph(jobId);
-    if (job.started || graph === undefined) return { jobId };
-    return this.ask<Acknowledge, JobSubmissionResult>(
-      this.#jobMaster(jobId).startJob(graph, this.address),
-      () => {
-        this.#onStarted(jobId);
-        return { jobId };
-      },
-      (error) => {
-        const current = this.#jobs.get(jobId);
-        if (current === undefined) throw submissionError(jobId, error);
-        if (current.started) return { jobId };
-        if (!isUndelivered(error) && !error.retryable) {
-          // SUB-07: the JobMaster refused, so nothing may stay behind. A throw would undo that.
-          this.#forgetJob(jobId);
-          return this.ask(Promise.reject<JobSubmissionResult>(submissionError(jobId, error)));
-        }
-        if (attempt < MAX_START_ATTEMPTS) return this.#awaitStart(current, attempt + 1);
-        throw new SluiceException(
-          "UNAVAILABLE",
-          `job ${jobId} was accepted, but its JobMaster does not answer yet; it is started when it does`,
-          { cause: error, retryable: true },
-        );
-      },
-    );
-  }
-
-  #onStarted(jobId: JobID): void {
-    const job = this.#jobs.get(jobId);
-    this.timers.delete(START_TIMER + jobId);
-    if (job === undefined || this.#results.has(jobId)) return;
-    this.#jobs.update(jobId, { started: true });
-    if (job.cancelRequested) this.timers.set(CANCEL_TIMER + jobId, this.clock.now());
-  }
-
-  #retryStart(jobId: JobID): undefined | Later<undefined> {
-    const graph = this.#jobs.getGraph(jobId);
-    if (graph === undefined || this.#results.has(jobId)) return undefined;
-    this.timers.setAfter(START_TIMER + jobId, RETRY_DELAY);
-    return this.ask<Acknowledge, undefined>(
-      this.#jobMaster(jobId).startJob(graph, this.address),
-      () => {
-        this.#onStarted(jobId);
-        return undefined;
-      },
-      (error) => {
-        this.log.warn("job could not be started yet", { jobId, error: error.message });
-        return undefined;
-      },
-    );
-  }
-
-  #sendCancel(jobId: JobID): undefined | Later<undefined> {
-    if (this.#jobs.get(jobId) === undefined || this.#results.has(jobId)) return undefined;
-    this.timers.setAfter(CANCEL_TIMER + jobId, RETRY_DELAY);
-    return this.ask<Acknowledge, undefined>(
-      this.#jobMaster(jobId).cancel(),
-      () => {
-        this.timers.delete(CANCEL_TIMER + jobId);
-        return undefined;
-      },
-      (error) => {
-        this.log.warn("cancel not delivered yet", { jobId, error: error.message });
-        return undefined;
-      },
-    );
-  }
-
-  /** HA-07, HA-08: workers, then objects, then the JobMaster's storage; clean only when all is gone. */
-  #cleanUp(jobId: JobID): undefined | Later<undefined> {
-    const entry = this.#results.get(jobId);
-    if (entry?.state !== "dirty") return undefined;
-    // The back-stop, should this attempt be lost with the memory.
-    this.timers.setAfter(CLEANUP_TIMER + jobId, CLEANUP_BACK_STOP);
-    const { cluster } = clusterOf(this.address);
-    const fail = (error: SluiceException): undefined => {
-      const failures = this.#results.countFailedCleanup(jobId);
-      const delay = Math.min(FIRST_CLEANUP_DELAY_MILLIS * 2 ** (failures - 1), MAX_CLEANUP_DELAY_MILLIS);
-      this.log.warn("cleanup failed", { jobId, failures, retryAfterMillis: delay, error: error.message });
-      this.timers.setAfter(CLEANUP_TIMER + jobId, milliseconds(delay));
-      return undefined;
-    };
-    const releaseJobMaster = (): Later<undefined> =>
-      this.ask<Acknowledge, undefined>(
-        this.#jobMaster(jobId).releaseJob(jobId),
-        () => {
-          this.#results.markClean(jobId);
-          this.#jobs.removeGraph(jobId);
-          this.timers.delete(CLEANUP_TIMER + jobId);
-          return undefined;
-        },
-        fail,
-      );
-    const deleteObjects = (): Later<undefined> =>
-      this.ask(deleteJobObjects(this.#objects, { cluster, jobId }, "snapshots"), releaseJobMaster, fail);
-    const released = this.#resourceManager().disconnectJobManager(jobId, entry.jobMasterId, entry.status);
-    return this.ask<Acknowledge, undefined>(released, deleteObjects, fail);
-  }
-
-  /** Expired results go with the next submission, their objects by a timer of their own. */
-  #discardExpired(): void {
-    for (const jobId of this.#results.expired()) {
-      this.#results.remove(jobId);
-      this.#jobs.remove(jobId);
-      this.timers.set(DISCARD_TIMER + jobId, this.clock.now());
-    }
-  }
-
-  #discard(jobId: JobID): Later<undefined> {
-    const { cluster } = clusterOf(this.address);
-    return this.ask(deleteJobObjects(this.#objects, { cluster, jobId }, "everything"), () => undefined);
-  }
-
-  #forgetJob(jobId: JobID): void {
-    this.timers.delete(START_TIMER + jobId);
-    this.timers.delete(CANCEL_TIMER + jobId);
-    this.#jobs.remove(jobId);
   }
 
   /** Jobs that are served: not those whose result has expired. */
@@ -417,8 +280,4 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
   #resourceManager(): ResourceManagerGateway {
     return this.gateway(ResourceManagerGateway, resourceManagerAddress(clusterOf(this.address)));
   }
-}
-
-function submissionError(jobId: JobID, cause: SluiceException): SluiceException {
-  return new SluiceException("JOB_SUBMISSION", `job ${jobId} could not be started: ${cause.message}`, { cause });
 }
