@@ -95,7 +95,7 @@ export const SluiceJobInfo = z.object({
   startTime: Timestamp,
   endTime: Timestamp,
   duration: z.int(),
-  /** Restarts that the restart strategy was charged with. */
+  /** Restarts over all lives of the job, whatever caused them; those of the infrastructure are not charged to its budget. */
   restarts: Count,
   restoredCheckpointId: z.int().nullable(),
   /** Records that all sources together had read as of the checkpoint restored last. */
