@@ -5,8 +5,8 @@ import { stateKeysOf, type StoredCheckpoint } from "./completed-checkpoint.ts";
 import type { MutablePendingCheckpoint, PendingCheckpoint } from "./pending-checkpoint.ts";
 
 /**
- * A job without periodic checkpoints still needs one at its end, and another if that one fails or its notice is lost: the
- * pause between two attempts.
+ * A job without periodic checkpoints still needs one at its end, and another if that one fails or its notice is lost:
+ * the pause between two attempts.
  */
 const FINAL_CHECKPOINT_RETRY_MILLIS = 10_000;
 

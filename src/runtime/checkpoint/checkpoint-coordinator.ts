@@ -80,7 +80,9 @@ export function decide(
   }
 }
 
-/** The first periodic trigger comes uniformly within [minimum pause, period], so that jobs do not beat in step (CP-02). */
+/**
+ * The first periodic trigger comes uniformly within [minimum pause, period], so that jobs do not beat in step (CP-02).
+ */
 function decideActivate(state: CheckpointCoordinatorState, environment: CheckpointEnvironment): CheckpointDecision {
   const { periodMillis, settings } = state;
   const events: CheckpointEvent[] = [{ kind: "activated" }];

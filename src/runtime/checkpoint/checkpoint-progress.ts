@@ -15,8 +15,8 @@ import { stateKeysOf, type StoredCheckpoint } from "./completed-checkpoint.ts";
 import { acknowledgedStateKeys, completeCheckpoint, type PendingCheckpoint } from "./pending-checkpoint.ts";
 
 /**
- * Acknowledgements of one TaskExecutor (contract CP-12 to CP-14): each expected attempt counts once; state that no checkpoint
- * will refer to is discarded.
+ * Acknowledgements of one TaskExecutor (contract CP-12 to CP-14): each expected attempt counts once; state that no
+ * checkpoint will refer to is discarded.
  */
 export function decideAcknowledge(
   state: CheckpointCoordinatorState,
@@ -53,8 +53,8 @@ export function decideFinalize(
 }
 
 /**
- * The metadata is durable (contract CP-18, CP-25): the checkpoint joins the retained ones, the oldest above the number retained
- * is dropped, older pending ones are subsumed, tasks are told.
+ * The metadata is durable (contract CP-18, CP-25): the checkpoint joins the retained ones, the oldest above the number
+ * retained is dropped, older pending ones are subsumed, tasks are told.
  */
 export function decideCompleted(
   state: CheckpointCoordinatorState,

@@ -19,7 +19,10 @@ interface Tracked {
   stats: CheckpointStats;
 }
 
-/** Counts and keeps what happened to a job's checkpoints: a fold of the coordinator's events (Flink `CheckpointStatsTracker`). */
+/**
+ * Counts and keeps what happened to a job's checkpoints: a fold of the coordinator's events (Flink
+ * `CheckpointStatsTracker`).
+ */
 export class CheckpointStatsTracker {
   readonly #configuration: CheckpointConfiguration;
   readonly #pending = new Map<number, Tracked>();

@@ -8,7 +8,9 @@ import type { CompletedCheckpoint, StoredCheckpoint } from "./completed-checkpoi
 /** Where a stored checkpoint lies: what the JobMaster's row about it holds. */
 export type CheckpointPointer = Pick<StoredCheckpoint, "checkpointId" | "pointer" | "etag">;
 
-/** A job's checkpoint objects (Flink `CheckpointStorageCoordinatorView`). State keys are the logical ones of the tasks. */
+/**
+ * A job's checkpoint objects (Flink `CheckpointStorageCoordinatorView`). State keys are the logical ones of the tasks.
+ */
 export class CheckpointStorage {
   readonly #objects: ObjectStore;
   readonly #stateObjects: JobObjectStore;
@@ -30,7 +32,8 @@ export class CheckpointStorage {
   }
 
   /**
-   * @throws SluiceException CHECKPOINT if the object is gone, is not the one that was written, or cannot be read; an older
+   * @throws SluiceException CHECKPOINT if the object is gone, is not the one that was written, or cannot be read; an
+   *   older
    *   checkpoint is never taken instead (RST-09).
    */
   async readMetadata(stored: CheckpointPointer): Promise<StoredCheckpoint> {

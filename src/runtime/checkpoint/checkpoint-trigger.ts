@@ -8,7 +8,9 @@ import type {
 } from "./checkpoint-messages.ts";
 import { decideAbort, decideFinalize } from "./checkpoint-progress.ts";
 
-/** Ids are reserved in blocks, so that a trigger seldom writes; a later life of the JobMaster skips the rest of a block. */
+/**
+ * Ids are reserved in blocks, so that a trigger seldom writes; a later life of the JobMaster skips the rest of a block.
+ */
 export const CHECKPOINT_ID_BLOCK = 16;
 
 /** What follows from the state and the time by themselves; to be asked until nothing follows. */

@@ -7,7 +7,8 @@ import type { RecordedFailure } from "./exception-history.ts";
 import type { AssignedSlot } from "./execution.ts";
 
 /**
- * Everything that changes an execution graph, as plain data: the graph at any moment is its job graph plus the events so far.
+ * Everything that changes an execution graph, as plain data: the graph at any moment is its job graph plus the events
+ * so far.
  */
 export type ExecutionGraphEvent =
   | {

@@ -26,8 +26,9 @@ export interface ExecutionGraphHistory {
 }
 
 /**
- * The parallel form of a job graph: the state of every attempt and of the job (Flink `ExecutionGraph`). Holds no decisions: the
- * scheduler reads it, decides on events, and applies them. Every event costs time linear in the attempts it names.
+ * The parallel form of a job graph: the state of every attempt and of the job (Flink `ExecutionGraph`). Holds no
+ * decisions: the scheduler reads it, decides on events, and applies them. Every event costs time linear in the attempts
+ * it names.
  */
 export class ExecutionGraph {
   readonly jobGraph: JobGraph;

@@ -1,8 +1,8 @@
 import type { ExecutionState } from "../messages/execution-state.ts";
 
 /**
- * Where one attempt may go from each state, as the JobMaster sees it (contract: runtime-semantics 1.1). A task report that
- * skips states (a very fast task) is legal for FINISHED only. RECONCILING is never entered.
+ * Where one attempt may go from each state, as the JobMaster sees it (contract: runtime-semantics 1.1). A task report
+ * that skips states (a very fast task) is legal for FINISHED only. RECONCILING is never entered.
  */
 export const EXECUTION_TRANSITIONS: Readonly<Record<ExecutionState, readonly ExecutionState[]>> = {
   CREATED: ["SCHEDULED", "CANCELING", "FAILED"],

@@ -13,7 +13,9 @@ export interface CheckpointRecoveryListener {
   onUnreadable(failure: SerializedThrowable): void;
 }
 
-/** Reads the retained checkpoints back after the JobMaster lost its memory. A store that does not answer is asked again. */
+/**
+ * Reads the retained checkpoints back after the JobMaster lost its memory. A store that does not answer is asked again.
+ */
 export class CheckpointRecovery {
   readonly #services: JobMasterServices;
   readonly #checkpointStorage: CheckpointStorage;

@@ -22,6 +22,7 @@ import { createTaskDeployments } from "../scheduler/task-deployment.ts";
 import { Checkpointing } from "./checkpointing.ts";
 import type { JobMasterServices } from "./job-master-services.ts";
 import type { JobMasterStorage, StoredJob } from "./job-master-storage.ts";
+import { recordSchedulerEvent } from "./scheduler-event-recorder.ts";
 import type { SlotPool } from "./slot-pool.ts";
 import type { TaskManagerTracker } from "./task-manager-tracker.ts";
 import { TaskOperations } from "./task-operations.ts";
@@ -40,8 +41,8 @@ export interface JobExecutionParts {
 }
 
 /**
- * One life of a job in its JobMaster: feeds the scheduler and the checkpoint coordinator, and carries out what they decide. Every
- * method is part of a turn.
+ * One life of a job in its JobMaster: feeds the scheduler and the checkpoint coordinator, and carries out what they
+ * decide. Every method is part of a turn.
  */
 export class JobExecution {
   readonly graph: ExecutionGraph;
@@ -204,37 +205,10 @@ export class JobExecution {
     }
   }
 
-  /** Stored with the turn that decided it. */
   #onEvent(event: SchedulerEvent): void {
-    const { storage } = this.#parts;
-    switch (event.kind) {
-      case "executions-reset":
-        return storage.putAttemptNumber(event.attemptNumber);
-      case "restart-decided":
-      case "progress-made":
-        return storage.putRestarts(this.graph.restarts);
-      case "failure-recorded": {
-        const newest = this.graph.exceptionHistory.at(-1);
-        if (newest !== undefined) storage.putException(newest, event.concurrent);
-        return;
-      }
-      case "job-status-changed":
-        if (event.status === "CANCELLING") storage.putEnding({ kind: "cancel" });
-        if (event.status === "FAILING") {
-          storage.putEnding({ kind: "fail", ...(event.failure === undefined ? {} : { failure: event.failure }) });
-        }
-        return;
-      case "executions-changed":
-        if (event.state !== "FINISHED") return;
-        this.#finished.push(...event.attemptIds);
-        this.#dataMayHaveEnded = true;
-        return;
-      case "end-of-data":
-        this.#dataMayHaveEnded = true;
-        return;
-      default:
-        return;
-    }
+    recordSchedulerEvent(event, this.graph, this.#parts.storage);
+    if (event.kind === "executions-changed" && event.state === "FINISHED") this.#finished.push(...event.attemptIds);
+    this.#dataMayHaveEnded ||= event.kind === "end-of-data" || this.#finished.length > 0;
   }
 
   /** Checkpoints are taken while the job and all its tasks run (CP-02, CP-03). */

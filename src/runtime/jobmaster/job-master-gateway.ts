@@ -23,7 +23,9 @@ export const JobMasterGateway = defineGateway("JobMaster", {
     cancel: ask<() => Acknowledge>({ idempotent: true, control: true }),
     /** After the Dispatcher took over the result: drops everything stored. */
     releaseJob: ask<(jobId: JobID) => Acknowledge>({ idempotent: true }),
-    /** One list per report of a TaskExecutor. False where an attempt is unknown: the task then fails itself (DEP-07). */
+    /**
+     * One list per report of a TaskExecutor. False where an attempt is unknown: the task then fails itself (DEP-07).
+     */
     updateTaskExecutionState: ask<(states: readonly TaskExecutionState[]) => readonly boolean[]>({ idempotent: true }),
     /** Attempts that have emitted all their data; when all sources have, the final checkpoint starts (CP-29). */
     notifyEndOfData: tell<(attemptIds: readonly ExecutionAttemptID[]) => undefined>(),

@@ -16,7 +16,9 @@ export interface JobMasterServices {
   readonly ids: IdSource;
   readonly log: Logger;
   readonly executor: MainThreadExecutor;
-  /** Waits without `await`: one of the continuations runs as a later turn of this activation, or none if it ends before. */
+  /**
+   * Waits without `await`: one of the continuations runs as a later turn of this activation, or none if it ends before.
+   */
   readonly whenSettled: <R>(
     promise: Promise<R>,
     onResult: (result: R) => void,

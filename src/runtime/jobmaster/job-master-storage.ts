@@ -47,7 +47,9 @@ const CheckpointCountsType = z.object({
 });
 const HandoverStateType = z.object({ dispatcher: z.boolean(), resourceManager: z.boolean() });
 
-/** Messages of the runtime that this JobMaster itself has stored; the schema version of the database says their form. */
+/**
+ * Messages of the runtime that this JobMaster itself has stored; the schema version of the database says their form.
+ */
 function stored<T>(): ValueType<T> {
   return { parse: (value) => value as T };
 }

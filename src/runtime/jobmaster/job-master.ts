@@ -25,6 +25,7 @@ import type { JobMasterGateway } from "./job-master-gateway.ts";
 import type { JobMasterId } from "./job-master-id.ts";
 import type { JobMasterServices } from "./job-master-services.ts";
 import { JobMasterStorage, type StoredJob } from "./job-master-storage.ts";
+import { checkpointStatsOf, infoOf, isPresent, statusOf, type JobState } from "./job-state.ts";
 import { RunningJob } from "./running-job.ts";
 import { TerminalHandover } from "./terminal-handover.ts";
 
@@ -33,13 +34,6 @@ const BACK_STOP = "back-stop";
 const BACK_STOP_INTERVAL = seconds(10);
 
 type Registration = RegistrationResponse<{ readonly jobMasterId: JobMasterId }>;
-
-/** The job as this activation has it. */
-type JobState =
-  | { readonly kind: "none" }
-  | { readonly kind: "running"; readonly job: RunningJob }
-  | { readonly kind: "terminal"; readonly info: ExecutionGraphInfo; readonly handover: TerminalHandover }
-  | { readonly kind: "released" };
 
 /**
  * Master of one job (Flink `JobMaster`). Only dispatches: `RunningJob` has the job while it runs, `TerminalHandover`
@@ -185,24 +179,19 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
   }
 
   requestJobDetails(): JobDetails | Later<JobDetails> {
-    const info = this.#info;
-    return info === undefined ? this.#refuseWithoutJob() : jobDetailsOf(info);
+    return isPresent(this.#state) ? jobDetailsOf(infoOf(this.#state)) : this.#refuseWithoutJob();
   }
 
   requestJobStatus(): JobStatus | Later<JobStatus> {
-    const state = this.#state;
-    if (state.kind === "running") return state.job.status;
-    return state.kind === "terminal" ? state.info.status : this.#refuseWithoutJob();
+    return isPresent(this.#state) ? statusOf(this.#state) : this.#refuseWithoutJob();
   }
 
   requestJob(): ExecutionGraphInfo | Later<ExecutionGraphInfo> {
-    return this.#info ?? this.#refuseWithoutJob();
+    return isPresent(this.#state) ? infoOf(this.#state) : this.#refuseWithoutJob();
   }
 
   requestCheckpointStats(): CheckpointStatsSnapshot | undefined | Later<CheckpointStatsSnapshot | undefined> {
-    const state = this.#state;
-    if (state.kind === "running") return state.job.checkpointStats;
-    return state.kind === "terminal" ? state.info.checkpoints : this.#refuseWithoutJob();
+    return isPresent(this.#state) ? checkpointStatsOf(this.#state) : this.#refuseWithoutJob();
   }
 
   #run(job: StoredJob, reason: ActivationReason): void {
@@ -261,12 +250,6 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
   #runningOf(jobId: JobID): RunningJob | undefined {
     const job = this.#running;
     return job?.jobId === jobId ? job : undefined;
-  }
-
-  get #info(): ExecutionGraphInfo | undefined {
-    const state = this.#state;
-    if (state.kind === "running") return state.job.snapshot();
-    return state.kind === "terminal" ? state.info : undefined;
   }
 
   #refuseWithoutJob(): Later<never> {

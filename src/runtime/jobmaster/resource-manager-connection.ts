@@ -17,8 +17,9 @@ export interface ResourceManagerTarget {
 }
 
 /**
- * The JobMaster's connection to the ResourceManager: registers until accepted, declares the job's whole requirement after each
- * registration (SCH-19), and registers anew when the ResourceManager falls silent; the job runs on meanwhile (HB-05).
+ * The JobMaster's connection to the ResourceManager: registers until accepted, declares the job's whole requirement
+ * after each registration (SCH-19), and registers anew when the ResourceManager falls silent; the job runs on meanwhile
+ * (HB-05).
  */
 export class ResourceManagerConnection {
   readonly #services: JobMasterServices;

@@ -31,7 +31,9 @@ export interface RunningJobParts {
   readonly onTerminated: (info: ExecutionGraphInfo) => void;
 }
 
-/** A job in its JobMaster from its start to its end: its execution, its slots, its TaskExecutors, its ResourceManager. */
+/**
+ * A job in its JobMaster from its start to its end: its execution, its slots, its TaskExecutors, its ResourceManager.
+ */
 export class RunningJob {
   readonly jobId: JobID;
   readonly #parts: RunningJobParts;
@@ -191,7 +193,8 @@ export class RunningJob {
         "TASK_MANAGER",
         `TaskExecutor ${resourceId} does not know attempt ${attemptId} any more`,
       );
-      this.#execution.handle({ kind: "attempt-failed", attemptId, failure: serializeThrowable(gone) });
+      const failure = serializeThrowable(gone, { infrastructure: true });
+      this.#execution.handle({ kind: "attempt-failed", attemptId, failure });
     }
     const gateway = this.#taskManagers.get(resourceId)?.gateway;
     for (const attemptId of payload.deployed) {

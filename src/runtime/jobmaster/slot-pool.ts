@@ -35,8 +35,8 @@ export class SlotPool {
   }
 
   /**
-   * The required slots, neighbours on one TaskExecutor next to each other and in the same order each time, so that a restart on
-   * the same slots puts every subtask where it was; `undefined` while there are too few.
+   * The required slots, neighbours on one TaskExecutor next to each other and in the same order each time, so that a
+   * restart on the same slots puts every subtask where it was; `undefined` while there are too few.
    */
   allocate(): { readonly slots: readonly AssignedSlot[]; readonly excess: readonly AssignedSlot[] } | undefined {
     if (this.#slots.size < this.required) return undefined;

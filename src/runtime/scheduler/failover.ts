@@ -83,8 +83,8 @@ function decideReaction(state: SchedulerState, cause: SerializedThrowable, nowMi
 }
 
 /**
- * The job's earlier life was lost with the JobMaster's memory. That is a restart like any other, asked of the same strategy,
- * only that it needs no delay: all attempts are new already.
+ * The job's earlier life was lost with the JobMaster's memory. That is a restart like any other, asked of the same
+ * strategy, only that it needs no delay: all attempts are new already.
  */
 export function decideRecovery(
   state: SchedulerState,

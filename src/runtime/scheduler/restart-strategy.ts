@@ -15,7 +15,8 @@ export type RestartDecision =
 export const MAX_FREE_RESTARTS_WITHOUT_PROGRESS = 10;
 
 /**
- * Asks the restart strategy (contract FO-12, FO-13, FO-15): fixed-delay restarts up to its number over the job's whole life.
+ * Asks the restart strategy (contract FO-12, FO-13, FO-15): fixed-delay restarts up to its number over the job's whole
+ * life.
  *
  * @param restarts the ones so far.
  */

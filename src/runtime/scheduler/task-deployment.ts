@@ -13,8 +13,8 @@ export interface TaskDeployment {
 }
 
 /**
- * Descriptors of all current attempts, which have to have slots, in topological order (SCH-03). Lists of peers are shared between
- * the subtasks of a vertex, so building is linear in the subtasks.
+ * Descriptors of all current attempts, which have to have slots, in topological order (SCH-03). Lists of peers are
+ * shared between the subtasks of a vertex, so building is linear in the subtasks.
  *
  * @param restoreOf the snapshots an attempt starts from.
  */

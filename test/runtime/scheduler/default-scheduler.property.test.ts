@@ -9,7 +9,7 @@ import { isGloballyTerminal } from "../../../src/runtime/messages/job-status.ts"
 import type { ExecutionGraphInfo } from "../../../src/runtime/messages/execution-graph-info.ts";
 import { serializeThrowable } from "../../../src/runtime/messages/serialized-throwable.ts";
 import type { TaskExecutionState } from "../../../src/runtime/messages/task-execution-state.ts";
-import { decide } from "../../../src/runtime/scheduler/default-scheduler.ts";
+import { decide } from "../../../src/runtime/scheduler/scheduler-decisions.ts";
 import { SchedulerState } from "../../../src/runtime/scheduler/scheduler-state.ts";
 import { countingIds, testingJobGraph } from "../executiongraph/testing-job-graph.ts";
 import { SchedulerProbe } from "./scheduler-probe.ts";
