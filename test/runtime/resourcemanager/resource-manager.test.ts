@@ -142,6 +142,13 @@ describe("ResourceManager", () => {
     await world.register(0);
     const before = world.requests.map(({ allocationId }) => allocationId);
     await world.settled(world.resourceManager.registerJobMaster(epoch(2), JOB_MASTER, jobId));
+    const slots = before.map((allocationId, slotIndex): SlotStatus => ({
+      slotIndex,
+      state: "ACTIVE",
+      allocationId,
+      jobId,
+    }));
+    await world.settled(world.resourceManager.sendSlotReport(worker(0), instance(0), { slots }));
     expect(world.requests).toHaveLength(2);
     await world.need(2, epoch(2));
     expect(world.requests.slice(2).map(({ allocationId }) => allocationId)).toEqual(before);
@@ -246,11 +253,11 @@ describe("ResourceManager", () => {
       await world.settled(world.resourceManager.requestSlot(worker(0), jobId, second));
     }
     expect(world.started()).toEqual(["te-0", "te-1"]);
-    world.resourceManager.notifySlotAvailable(instance(0), 0, first);
     world.resourceManager.notifySlotAvailable(instance(0), 0, second);
+    world.resourceManager.notifySlotAvailable(instance(0), 1, second);
     await world.clock.settle();
     expect(world.released()).toEqual([]);
-    world.resourceManager.notifySlotAvailable(instance(0), 1, second);
+    world.resourceManager.notifySlotAvailable(instance(0), 0, first);
     await world.settled(world.resourceManager.requestTaskManagerInfo());
     expect(world.released()).toEqual(["te-0"]);
     await expect(world.settled(world.resourceManager.requestSlot(worker(7), jobId, first))).rejects.toEqual(
@@ -302,6 +309,7 @@ describe("ResourceManager", () => {
     await world.need(1);
     await world.register(0);
     await world.settled(world.resourceManager.disconnectJobManager(jobId, epoch(1), "CANCELED"));
+    expect(await world.register(0, 2)).toBe("rejection");
     await world.clock.advance(60 * SECOND);
     expect(world.released()).toHaveLength(3);
     expect(world.stored(ADDRESS)).toEqual({ keys: [], timers: [] });

@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import { SluiceException } from "../../../src/common/exceptions.ts";
 import { brandId } from "../../../src/common/ids.ts";
 import type { JobID } from "../../../src/common/ids.ts";
+import { Later } from "../../../src/rpc/later.ts";
+import type { SlotOffer } from "../../../src/runtime/messages/slots.ts";
 import {
   ADDRESS,
   allocation,
@@ -101,6 +103,22 @@ describe("a TaskExecutor's slots", () => {
     expect(await world.slotStates()).toEqual(["ACTIVE", "ACTIVE"]);
   });
 
+  it("SCH-32 are not freed by the late refusal of an offer that a newer one has replaced", async () => {
+    const first = Promise.withResolvers<readonly SlotOffer[]>();
+    let offers = 0;
+    const offerSlots = (
+      _: unknown,
+      offered: readonly SlotOffer[],
+    ): readonly SlotOffer[] | Later<readonly SlotOffer[]> => (offers++ === 0 ? new Later(first.promise) : offered);
+    using world = new TaskExecutorWorld({}, { jobMaster: { offerSlots } });
+    await world.started();
+    await world.request(0);
+    await world.request(1);
+    first.resolve([]);
+    await world.clock.advance(SECOND);
+    expect(await world.slotStates()).toEqual(["ACTIVE", "ACTIVE"]);
+  });
+
   it("SCH-34 are freed if the JobMaster does not take them in time", async () => {
     using world = new TaskExecutorWorld();
     world.fate = ({ method }) => (method === "registerTaskManager" ? "lose-request" : "deliver");
@@ -120,7 +138,9 @@ describe("a TaskExecutor's slots", () => {
     await world.clock.advance(SECOND);
     await world.settled(world.taskExecutor.freeSlot(allocation(1), CAUSE));
     expect(await world.slotStates()).toEqual(["ACTIVE", "FREE"]);
-    await world.settled(world.taskExecutor.freeSlot(allocation(0), CAUSE));
+    const freed = world.taskExecutor.freeSlot(allocation(0), CAUSE);
+    expect(await world.slotStates()).toEqual(["RELEASING", "FREE"]);
+    await world.settled(freed);
     await world.clock.advance(SECOND);
     expect(await world.slotStates()).toEqual(["FREE", "FREE"]);
     expect(world.hosts.load.size).toBe(0);
@@ -151,6 +171,16 @@ describe("a TaskExecutor's tasks", () => {
     await expect(world.submit(1, { jobId: OTHER_JOB })).rejects.toEqual(code("TASK_SUBMISSION"));
     expect(await world.submit(1)).toBe("acknowledge");
     await expect(world.submit(1)).rejects.toEqual(code("TASK_SUBMISSION"));
+  });
+
+  it("DEP-01 are refused while the JobMaster has not accepted the registration, as something that may help to repeat", async () => {
+    using world = new TaskExecutorWorld();
+    world.fate = ({ method }) => (method === "registerTaskManager" ? "lose-request" : "deliver");
+    await world.started();
+    await world.request(0);
+    await expect(world.submit(1)).rejects.toEqual(
+      expect.objectContaining({ code: "TASK_SUBMISSION", retryable: true }),
+    );
   });
 
   it("DEP-02 make their slot ACTIVE themselves", async () => {
@@ -273,6 +303,7 @@ describe("a TaskExecutor", () => {
       "requestSlot", "requestSlot", "failSlot", "notifySlotAvailable", "failSlot", "notifySlotAvailable",
     ]); // prettier-ignore
     await expect(world.request(0)).rejects.toEqual(code("TASK_MANAGER"));
+    expect(world.states()).toEqual([]);
   });
 
   it("HB-04 drops the tasks of a JobMaster that was superseded, and offers its slots to the new one", async () => {
@@ -381,6 +412,15 @@ describe("a TaskExecutor", () => {
     expect(world.stored(ADDRESS)).toEqual({ keys: [], timers: [] });
     expect(world.hosts.load.size).toBe(0);
     expect(world.clock.pending).toBe(0);
+  });
+
+  it("is not released by a ResourceManager that was superseded", async () => {
+    using world = new TaskExecutorWorld();
+    await world.active();
+    await expect(world.settled(world.taskExecutor.releaseTaskExecutor(resourceManagerId(0)))).rejects.toEqual(
+      code("TASK_MANAGER"),
+    );
+    expect(await world.slotStates()).toEqual(["ACTIVE", "ACTIVE"]);
   });
 
   it("ends itself if the ResourceManager does not want it (HB-09)", async () => {
