@@ -1,9 +1,10 @@
 /// <reference types="@cloudflare/vitest-plugin/types" />
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createDurableObjectWorld } from "../conformance/durable-object-world.ts";
 import { envelope } from "../conformance/row.ts";
+import { ProbeObject } from "../fixtures/rpc/probe-objects.ts";
 import type { ProbeEnvironment } from "../fixtures/rpc/probe-objects.ts";
 import { FencedProbeGateway, ProbeGateway, QueueProbeGateway } from "../fixtures/rpc/probe-gateways.ts";
 
@@ -96,6 +97,29 @@ describe("an endpoint as a Durable Object", () => {
     await world.crash(address);
     await gateway.noted();
     expect(gateway.getFencingToken()).toBe(3);
+  });
+
+  it("prints one line per event if SLUICE_EVENT_LOG is 1, and none otherwise", async () => {
+    const address = open();
+    const print = vi.spyOn(console, "log").mockImplementation(() => undefined);
+    const linesWith = (variables: object): Promise<string[]> =>
+      runInDurableObject(probes.PROBE.getByName(address), async (_object, state) => {
+        print.mockClear();
+        const object = new ProbeObject(state, { ...probes, ...variables });
+        await object.rpc(envelope(address, { method: "total" }));
+        await object.rpc(envelope(address, { kind: "handshake", method: "" }));
+        await object.rpc("nonsense");
+        await object.alarm();
+        return print.mock.calls.map(([line]) => String(line));
+      });
+    expect(await linesWith({})).toEqual([]);
+    expect(await linesWith({ SLUICE_EVENT_LOG: "1" })).toEqual([
+      `event ${address} rpc Probe.total`,
+      `event ${address} rpc Probe.handshake`,
+      `event ${address} rpc undefined.undefined`,
+      `event ${address} alarm`,
+    ]);
+    print.mockRestore();
   });
 
   it("offers nothing but envelopes to others: no method of its endpoint can be called", async () => {
