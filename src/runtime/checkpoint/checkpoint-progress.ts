@@ -124,8 +124,9 @@ export function decideAbort(
   if (counted && state.consecutiveFailures + 1 > state.settings.tolerableFailed) {
     events.push({ kind: "failures-exceeded" });
     if (attemptId === undefined || environment.isRunning(attemptId)) {
-      const text = `more checkpoints failed in a row than tolerated (${state.settings.tolerableFailed}); checkpoint ${checkpointId}: ${message}`;
-      effects.push({ kind: "fail-job", failure: serializeThrowable(new SluiceException("CHECKPOINT", text)) });
+      const tolerated = `more checkpoints failed in a row than tolerated (${state.settings.tolerableFailed})`;
+      const cause = new SluiceException("CHECKPOINT", `${tolerated}; checkpoint ${checkpointId}: ${message}`);
+      effects.push({ kind: "fail-job", failure: serializeThrowable(cause) });
     }
   }
   return { events, effects };

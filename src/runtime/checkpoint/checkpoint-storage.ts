@@ -33,8 +33,7 @@ export class CheckpointStorage {
 
   /**
    * @throws SluiceException CHECKPOINT if the object is gone, is not the one that was written, or cannot be read; an
-   *   older
-   *   checkpoint is never taken instead (RST-09).
+   *   older checkpoint is never taken instead (RST-09).
    */
   async readMetadata(stored: CheckpointPointer): Promise<StoredCheckpoint> {
     const { pointer, etag } = stored;

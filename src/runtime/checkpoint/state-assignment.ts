@@ -9,8 +9,7 @@ import type { CompletedCheckpoint, VertexSnapshot } from "./completed-checkpoint
  * Which snapshots each subtask starts from (Flink `StateAssignmentOperation`, unchanged parallelism: one to one).
  *
  * @throws SluiceException CHECKPOINT if the checkpoint holds state of a vertex that the job has not, or whose
- *   operators, parallelism or
- *   number of key groups differ (RST-04, RST-05).
+ *   operators, parallelism or number of key groups differ (RST-04, RST-05).
  */
 export function assignState(
   checkpoint: CompletedCheckpoint,

@@ -54,5 +54,5 @@ export type ExecutionGraphEvent =
       readonly charged: boolean;
       readonly nowMillis: number;
     }
-  /** A checkpoint was completed: the job makes progress, so free restarts are counted anew. */
+  /** The job got further than before, so free restarts are counted anew. */
   | { readonly kind: "progress-made" };

@@ -6,7 +6,7 @@ import { CheckpointCoordinatorState } from "../checkpoint/checkpoint-coordinator
 import type { CheckpointEffect, CheckpointEvent, CheckpointInput } from "../checkpoint/checkpoint-messages.ts";
 import type { CheckpointStatsTracker } from "../checkpoint/checkpoint-stats-tracker.ts";
 import type { CheckpointStorage } from "../checkpoint/checkpoint-storage.ts";
-import type { StoredCheckpoint } from "../checkpoint/completed-checkpoint.ts";
+import { sourcePositionOf, type StoredCheckpoint } from "../checkpoint/completed-checkpoint.ts";
 import type { ExecutionGraph } from "../executiongraph/execution-graph.ts";
 import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { JobMasterServices } from "./job-master-services.ts";
@@ -23,7 +23,8 @@ export interface CheckpointingParts {
 }
 
 export interface CheckpointingListener {
-  onCheckpointCompleted(): void;
+  /** A checkpoint was completed at which the sources are further than at any before. */
+  onProgress(): void;
   onFailJob(failure: SerializedThrowable): void;
 }
 
@@ -32,6 +33,7 @@ export class Checkpointing {
   readonly #parts: CheckpointingParts;
   readonly #listener: CheckpointingListener;
   readonly #coordinator: CheckpointCoordinator;
+  #furthestPosition: number;
   #wake: { readonly atMillis: number; readonly timer: ScheduledCallback } | undefined;
 
   /** @param completed the retained checkpoints, oldest first. */
@@ -44,6 +46,7 @@ export class Checkpointing {
       completed,
       reservedUpTo: storage.reservedCheckpointIds,
     });
+    this.#furthestPosition = positionOf(state.latestCompleted);
     this.#coordinator = new CheckpointCoordinator(
       state,
       { graph, clock: services.clock, random: services.random },
@@ -98,7 +101,7 @@ export class Checkpointing {
         for (const { gateway } of taskManagers.all) {
           gateway.confirmCheckpoint(effect.checkpointId, effect.timestampMillis, services.jobMasterId);
         }
-        return this.#listener.onCheckpointCompleted();
+        return this.#noteProgress();
       case "notify-aborted":
         for (const { gateway } of taskManagers.all) {
           gateway.abortCheckpoint(effect.checkpointId, effect.latestCompletedId, services.jobMasterId);
@@ -114,6 +117,14 @@ export class Checkpointing {
       case "fail-job":
         return this.#listener.onFailJob(effect.failure);
     }
+  }
+
+  /** A job that goes down before the same record each time completes checkpoints too, but gets no further. */
+  #noteProgress(): void {
+    const position = positionOf(this.latestCompleted);
+    if (position <= this.#furthestPosition) return;
+    this.#furthestPosition = position;
+    this.#listener.onProgress();
   }
 
   #triggerTasks(effect: CheckpointEffect & { readonly kind: "trigger-tasks" }): void {
@@ -155,4 +166,8 @@ export class Checkpointing {
     }, delay);
     this.#wake = { atMillis, timer };
   }
+}
+
+function positionOf(checkpoint: StoredCheckpoint | undefined): number {
+  return checkpoint === undefined ? 0 : sourcePositionOf(checkpoint);
 }

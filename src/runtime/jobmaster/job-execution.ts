@@ -104,7 +104,7 @@ export class JobExecution {
     this.#checkpointing = new Checkpointing(
       { services, storage, taskManagers, checkpointStorage, graph: this.graph, stats: this.#stats },
       {
-        onCheckpointCompleted: () => this.handle({ kind: "progress-made" }),
+        onProgress: () => this.handle({ kind: "progress-made" }),
         onFailJob: (failure) => this.handle({ kind: "global-failure", failure }),
       },
       completed,

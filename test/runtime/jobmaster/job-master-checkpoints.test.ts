@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { ObjectInfo } from "../../../src/runtime/blob/object-store.ts";
 import { CHECKPOINT_DEFAULTS } from "../../../src/runtime/jobgraph/job-configuration.ts";
+import { serializeThrowable } from "../../../src/runtime/messages/serialized-throwable.ts";
 import { TESTING_JOB_ID } from "../executiongraph/testing-job-graph.ts";
 import { JobMasterHarness } from "./job-master-harness.ts";
 
@@ -124,6 +125,26 @@ describe("checkpoints", () => {
       counts: { restored: 1, failed: 1 },
       latestRestored: { checkpointId: 1, sourcePosition: 200 },
     });
+  });
+
+  it.each([
+    { what: "that gets no further", positionOf: () => 100, status: "FAILED" },
+    { what: "that gets further", positionOf: (round: number) => 100 + round, status: "RESTARTING" },
+  ])("a job $what is $status after eleven restarts by the infrastructure", async ({ positionOf, status }) => {
+    const harness = harnessOf([{ parallelism: 1 }], { restartStrategy: { kind: "none" } });
+    await harness.run();
+    const cause = serializeThrowable(new Error("object reset"), { infrastructure: true });
+    for (let round = 1; round <= 11; round += 1) {
+      expect(await harness.jobMaster().requestJobStatus()).toBe("RUNNING");
+      await harness.clock.advance(1_000);
+      await harness.acknowledge(round, positionOf(round));
+      await harness.jobMaster().disconnectTaskManager(harness.resourceId(0), cause);
+      if (round === 11) break;
+      await harness.addTaskExecutor(0, `instance ${round}`);
+      await harness.clock.advance(1_000);
+      await harness.runTasks();
+    }
+    expect(await harness.jobMaster().requestJobStatus()).toBe(status);
   });
 
   it("a job that asked for none has no statistics", async () => {

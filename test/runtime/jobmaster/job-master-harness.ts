@@ -213,10 +213,10 @@ export class JobMasterHarness implements Doubles {
     await this.reportAll("RUNNING");
   }
 
-  /** Acknowledges for all tasks, each with three bytes of state, sources with a position of 100. */
-  async acknowledge(checkpointId: number): Promise<void> {
+  /** Acknowledges for all tasks, each with three bytes of state and a source position. */
+  async acknowledge(checkpointId: number, sourcePosition = 100): Promise<void> {
     const state: StateHandle = { kind: "inline", bytes: Uint8Array.of(checkpointId, 2, 3) };
-    const metrics = { ...NO_TASK_METRICS, sourcePosition: 100 };
+    const metrics = { ...NO_TASK_METRICS, sourcePosition };
     const acknowledgements = (await this.attempts()).map((attemptId) => ({ attemptId, metrics, state }));
     this.jobMaster().acknowledgeCheckpoint(TESTING_JOB_ID, checkpointId, acknowledgements);
     await this.clock.settle();
