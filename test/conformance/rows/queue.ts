@@ -100,10 +100,10 @@ export const queueRows: readonly Row[] = [
     "termination cancels timers, durable ones too: a terminated endpoint does nothing more",
     async (world) => {
       const address = world.open("probe");
-      await world.service.gateway(QueueProbeGateway, address).setTimer("late", 30, 0);
+      await world.service.gateway(QueueProbeGateway, address).setTimer("late", 400, 0);
       const probe = world.service.gateway(ProbeGateway, address);
       await probe.terminateHolding("stop");
-      await world.elapse(60);
+      await world.elapse(500);
       assert.deepEqual(await world.service.gateway(QueueProbeGateway, address).timersRun(), []);
       await probe.release("stop");
     },
@@ -118,18 +118,18 @@ export const queueRows: readonly Row[] = [
   ),
   calling("DT1", "a durable timer runs once, as a turn, not before its time", async (world) => {
     const queue = world.service.gateway(QueueProbeGateway, world.open("probe"));
-    await queue.setTimer("once", 20, 0);
+    await queue.setTimer("once", 300, 0);
     assert.deepEqual(await queue.timersRun(), []);
-    await world.elapse(120);
+    await world.elapse(400);
     assert.deepEqual(await queue.timersRun(), ["once"]);
   }),
   calling("DT2", "a durable timer survives the activation that set it", async (world) => {
     const address = world.open("probe");
     const queue = world.service.gateway(QueueProbeGateway, address);
-    await queue.setTimer("survives", 50, 0);
+    await queue.setTimer("survives", 400, 0);
     await world.crash(address);
     await queue.timersRun();
-    await world.elapse(150);
+    await world.elapse(600);
     assert.deepEqual(await queue.timersRun(), ["survives"]);
   }),
   calling(
