@@ -1,0 +1,31 @@
+import { FrameReader } from "./frame.ts";
+import { HttpRefusal } from "./http-refusal.ts";
+
+/**
+ * The frames of a whole body, undecoded.
+ *
+ * @throws HttpRefusal 413 once the body or the number of calls is over its limit, without having read more than that and
+ *   one chunk; 400 for a body that ends within a frame or holds none.
+ */
+export async function readFrames(
+  request: Request,
+  limits: { readonly bodyBytes: number; readonly calls: number },
+): Promise<readonly Uint8Array[]> {
+  const tooLong = (): HttpRefusal => new HttpRefusal(413, `body: the limit is ${limits.bodyBytes} bytes`);
+  if (Number(request.headers.get("content-length") ?? 0) > limits.bodyBytes) throw tooLong();
+  const reader = new FrameReader(limits.bodyBytes);
+  const frames: Uint8Array[] = [];
+  let size = 0;
+  if (request.body !== null) {
+    // Leaving the loop by a throw cancels the stream.
+    for await (const chunk of request.body) {
+      if (!(chunk instanceof Uint8Array)) throw new HttpRefusal(400, "body: expected bytes");
+      if ((size += chunk.byteLength) > limits.bodyBytes) throw tooLong();
+      frames.push(...reader.push(chunk));
+      if (frames.length > limits.calls) throw new HttpRefusal(413, `body: the limit is ${limits.calls} calls`);
+    }
+  }
+  if (!reader.complete) throw new HttpRefusal(400, "malformed body: it ends within a frame");
+  if (frames.length === 0) throw new HttpRefusal(400, "malformed body: it holds no call");
+  return frames;
+}

@@ -1,0 +1,71 @@
+import { Hono } from "hono";
+import type { Clock } from "../../common/clock.ts";
+import type { IdSource } from "../../common/ids.ts";
+import type { GatewayDescriptor } from "../../rpc/gateway-descriptor.ts";
+import type { RpcService } from "../../rpc/rpc-service.ts";
+import { BatchAnswer } from "./batch-answer.ts";
+import { RpcBorder } from "./rpc-border.ts";
+import type { ResolveAddress } from "./rpc-border.ts";
+import { FRAME_MEDIA_TYPE } from "./frame.ts";
+import { readFrames } from "./read-frames.ts";
+import { HttpRefusal } from "./http-refusal.ts";
+
+/** What one POST may cost. */
+export interface RpcHttpLimits {
+  /** Default 32 MiB. */
+  readonly bodyBytes: number;
+  /** Default 4,096. */
+  readonly calls: number;
+  /** How long a call may take, whatever its caller says. Default 15 minutes. */
+  readonly callMillis: number;
+}
+
+export const DEFAULT_RPC_HTTP_LIMITS: RpcHttpLimits = {
+  bodyBytes: 32 * 1_024 * 1_024,
+  calls: 4_096,
+  callMillis: 15 * 60_000,
+};
+
+export interface RpcHttpEndpointOptions<Caller> {
+  /** How endpoints are reached; asked for every request, as Workers bind stubs to the request that made them. */
+  readonly rpcService: () => RpcService;
+  /** What is exported: these gateways and their methods, nothing else of the endpoints. */
+  readonly gateways: readonly GatewayDescriptor[];
+  /** Who sent the request; `undefined` refuses it with 401. */
+  readonly authenticate: (request: Request) => Caller | undefined | Promise<Caller | undefined>;
+  /** Address that a call really goes to; `undefined` refuses it. Default: the one it names. */
+  readonly resolveAddress?: ResolveAddress<Caller>;
+  readonly limits?: Partial<RpcHttpLimits>;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+}
+
+/**
+ * The server half of `HttpRpcService`: a Hono app with one route, `POST /`, to be mounted anywhere (`app.route("/rpc",
+ * ...)`). A body that is malformed as a whole is refused before any call of it runs; a malformed call is answered alone.
+ * What callers claim of themselves (sender, call chain, depth, request id) is dropped.
+ */
+export function createRpcEndpoint<Caller>(options: RpcHttpEndpointOptions<Caller>): Hono {
+  const limits = { ...DEFAULT_RPC_HTTP_LIMITS, ...options.limits };
+  const border = new RpcBorder({ ...options, limits });
+  const answer = async (request: Request): Promise<Response> => {
+    const caller = await options.authenticate(request);
+    if (caller === undefined) throw new HttpRefusal(401, "authorization: expected `Bearer` and a token that is known");
+    if (request.headers.get("content-type") !== FRAME_MEDIA_TYPE) {
+      const found = request.headers.get("content-type") ?? "none";
+      throw new HttpRefusal(415, `content-type: expected ${FRAME_MEDIA_TYPE}, got ${found}`);
+    }
+    const frames = await readFrames(request, limits);
+    const batch = new BatchAnswer(frames.length, options.clock);
+    const calls = border.open(caller);
+    for (const [call, frame] of frames.entries()) {
+      void calls.send(frame).then((outcome) => batch.settle(call, outcome));
+    }
+    return batch.response();
+  };
+  const app = new Hono();
+  app.post("/", (context) => answer(context.req.raw));
+  app.all("/", () => new HttpRefusal(405, "calls are sent by POST").response());
+  app.onError((error) => HttpRefusal.from(error).response());
+  return app;
+}

@@ -1,0 +1,4 @@
+import { describeRpcService } from "../../conformance/describe-rpc-service.ts";
+import { createHttpWorld, HTTP_GAPS } from "./http-world.ts";
+
+describeRpcService({ name: "HttpRpcService", createWorld: createHttpWorld, knownGaps: HTTP_GAPS });
