@@ -92,7 +92,9 @@ export class StreamTask {
 
   /** When a waiting source wants to be polled; `undefined` if it waits for nothing or for something else. */
   get dueMillis(): number | undefined {
-    return this.#sourceWait.kind === "due" && this.#takesInput() ? this.#sourceWait.dueMillis : undefined;
+    // A source that has ended waits for nothing: its last wait lies in the past and would never let the host sleep.
+    if (this.#sourceWait.kind !== "due" || this.#endOfData || !this.#takesInput()) return undefined;
+    return this.#sourceWait.dueMillis;
   }
 
   /** Processes one input event. @returns false if there is none or the task is back-pressured. */
