@@ -11,6 +11,16 @@ export class InMemoryObjectStore implements ObjectStore {
     this.#clock = clock;
   }
 
+  /** What is stored under `key` now, for checks that cannot wait. */
+  peek(key: string): StoredObject | undefined {
+    return this.#objects.get(key);
+  }
+
+  /** Keys under `prefix` now, sorted. */
+  keys(prefix: string): readonly string[] {
+    return [...this.#objects.keys()].filter((key) => key.startsWith(prefix)).sort();
+  }
+
   async get(key: string, range?: ByteRange): Promise<StoredObject | undefined> {
     const found = this.#objects.get(key);
     if (found === undefined) return undefined;

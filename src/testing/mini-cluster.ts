@@ -7,12 +7,15 @@ import type { EndpointContext } from "../rpc/endpoint-context.ts";
 import type { RequestEnvelope } from "../rpc/envelope/v1.ts";
 import type { GatewayDescriptor } from "../rpc/gateway-descriptor.ts";
 import type { RpcEndpoint } from "../rpc/rpc-endpoint.ts";
+import { ClusterRegistry } from "../runtime/cluster/cluster-registry.ts";
+import { ClusterRegistryGateway } from "../runtime/cluster/cluster-registry-gateway.ts";
 import { Dispatcher } from "../runtime/dispatcher/dispatcher.ts";
 import { DispatcherGateway } from "../runtime/dispatcher/dispatcher-gateway.ts";
 import { JobMaster } from "../runtime/jobmaster/job-master.ts";
 import { JobMasterGateway } from "../runtime/jobmaster/job-master-gateway.ts";
 import {
   clusterName,
+  clusterRegistryAddress,
   dispatcherAddress,
   jobMasterAddress,
   parseObjectName,
@@ -86,8 +89,16 @@ export class MiniCluster {
     });
   }
 
+  get clusters(): ClusterRegistryGateway {
+    return this.#service.gateway(ClusterRegistryGateway, clusterRegistryAddress());
+  }
+
   get dispatcher(): DispatcherGateway {
-    return this.#service.gateway(DispatcherGateway, dispatcherAddress(this.#cluster));
+    return this.dispatcherOf();
+  }
+
+  dispatcherOf(cluster?: string): DispatcherGateway {
+    return this.#service.gateway(DispatcherGateway, dispatcherAddress(clusterName(cluster)));
   }
 
   get resourceManager(): ResourceManagerGateway {
@@ -197,6 +208,11 @@ export class MiniCluster {
   } {
     const { objects } = this;
     switch (kind) {
+      case "cluster-registry":
+        return {
+          gateways: [ClusterRegistryGateway],
+          factory: (context) => new ClusterRegistry(context, { objects, placement: { place: async () => undefined } }),
+        };
       case "dispatcher":
         return { gateways: [DispatcherGateway], factory: (context) => new Dispatcher(context, { objects }) };
       case "resource-manager":
@@ -208,6 +224,8 @@ export class MiniCluster {
           gateways: [TaskExecutorGateway],
           factory: (context) => new TaskExecutor(context, { hosts: this.#hosts }),
         };
+      default:
+        throw new Error(`a mini cluster has no ${kind}`);
     }
   }
 }

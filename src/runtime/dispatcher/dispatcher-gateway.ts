@@ -4,6 +4,7 @@ import type { JobID } from "../../common/ids.ts";
 import { ask, defineGateway, type GatewayOf } from "../../rpc/gateway-descriptor.ts";
 import type { JobMasterId } from "../jobmaster/job-master-id.ts";
 import type { CheckpointStatsSnapshot } from "../messages/checkpoint-stats.ts";
+import type { ClusterQuotas } from "../messages/cluster-quotas.ts";
 import type { ExecutionGraphInfo, JobDetails, JobResult } from "../messages/execution-graph-info.ts";
 import type { JobStatus } from "../messages/job-status.ts";
 import type {
@@ -47,6 +48,15 @@ export const DispatcherGateway = defineGateway("Dispatcher", {
     listModules: ask<() => readonly UploadedModule[]>({ readOnly: true }),
     /** @returns whether it existed. */
     deleteModule: ask<(id: string) => boolean>(),
+    /** From the cluster registry: the cluster exists and has these quotas. `default` exists without. */
+    openCluster: ask<(quotas: ClusterQuotas) => Acknowledge>({ idempotent: true }),
+    /**
+     * From the cluster registry, repeated until it answers 0: nothing new is accepted, every job is cancelled. @returns the jobs
+     * that are still there; with none left everything stored is gone, and the cluster does not exist here.
+     */
+    closeCluster: ask<() => number>({ idempotent: true }),
+    /** NOT_FOUND if the cluster does not exist. */
+    requestClusterQuotas: ask<() => ClusterQuotas>({ readOnly: true }),
   },
 });
 export type DispatcherGateway = GatewayOf<typeof DispatcherGateway>;

@@ -12,6 +12,7 @@ import { parseJobGraph } from "../jobgraph/job-graph-schema.ts";
 import { JobMasterGateway } from "../jobmaster/job-master-gateway.ts";
 import type { JobMasterId } from "../jobmaster/job-master-id.ts";
 import type { CheckpointStatsSnapshot } from "../messages/checkpoint-stats.ts";
+import type { ClusterQuotas } from "../messages/cluster-quotas.ts";
 import type { ExecutionGraphInfo, JobDetails, JobResult } from "../messages/execution-graph-info.ts";
 import type {
   ClusterOverview,
@@ -24,20 +25,19 @@ import type { JobStatus } from "../messages/job-status.ts";
 import type { ResourceOverview } from "../messages/task-manager-info.ts";
 import { clusterOf, jobMasterAddress, resourceManagerAddress } from "../object-name.ts";
 import { ResourceManagerGateway } from "../resourcemanager/resource-manager-gateway.ts";
+import { ClusterState } from "./cluster-state.ts";
 import type { DispatcherGateway } from "./dispatcher-gateway.ts";
 import type { DispatcherId } from "./dispatcher-id.ts";
 import type { DispatcherServices } from "./dispatcher-services.ts";
 import { CLEANUP_TIMER, DISCARD_TIMER, JobCleanup } from "./job-cleanup.ts";
 import { CANCEL_TIMER, JobLauncher, START_TIMER } from "./job-launcher.ts";
 import { detailsOf, initializingJob, resultOf, statusBeforeStart } from "./job-pictures.ts";
+import { checkJobQuotas, checkModuleQuota } from "./job-quotas.ts";
 import { JobResultStore } from "./job-result-store.ts";
 import { JobStore } from "./job-store.ts";
 import type { AcceptedJob } from "./job-store.ts";
 import { ModuleIndex } from "./module-index.ts";
 import { SnapshotCache } from "./snapshot-cache.ts";
-
-/** Quota of a cluster: jobs that have not ended. */
-export const MAX_ACTIVE_JOBS = 100;
 
 /**
  * The cluster's front door (Flink `Dispatcher`): accepts jobs, brings their JobMasters to life, answers for running and
@@ -48,6 +48,7 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
   readonly #jobs: JobStore;
   readonly #results: JobResultStore;
   readonly #modules: ModuleIndex;
+  readonly #cluster: ClusterState;
   readonly #cache: SnapshotCache;
   readonly #launcher: JobLauncher;
   readonly #cleanup: JobCleanup;
@@ -57,6 +58,7 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
     this.#jobs = new JobStore(this.storage);
     this.#results = new JobResultStore(this.storage, () => this.clock.now());
     this.#modules = new ModuleIndex(this.storage);
+    this.#cluster = new ClusterState(this.storage, clusterOf(this.address).cluster);
     this.#cache = new SnapshotCache(() => this.clock.now());
     const services: DispatcherServices = {
       address: this.address,
@@ -102,12 +104,7 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
     const repeated = this.#jobs.findRepeated(submission);
     if (repeated !== undefined) return this.#launcher.awaitStart(repeated);
     const jobGraph = parseJobGraph(submission.jobGraph);
-    if (this.#activeJobs().length >= MAX_ACTIVE_JOBS) {
-      throw new SluiceException(
-        "QUOTA_EXCEEDED",
-        `jobs: at most ${MAX_ACTIVE_JOBS} at a time; cancel one or wait for its end`,
-      );
-    }
+    checkJobQuotas(this.#cluster.quotas, this.#activeJobs(), jobGraph);
     return this.#launcher.launch(this.#jobs.add({ ...submission, jobGraph }, this.clock.now()));
   }
 
@@ -215,6 +212,7 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
   }
 
   registerModule(module: UploadedModule): Acknowledge {
+    checkModuleQuota(this.#cluster.quotas, module.size);
     this.#modules.add(module);
     return ACKNOWLEDGE;
   }
@@ -225,6 +223,24 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
 
   deleteModule(id: string): boolean {
     return this.#modules.remove(id);
+  }
+
+  openCluster(quotas: ClusterQuotas): Acknowledge {
+    this.#cluster.open(quotas);
+    return ACKNOWLEDGE;
+  }
+
+  closeCluster(): number {
+    if (!this.#cluster.close()) return 0;
+    const active = this.#activeJobs();
+    for (const job of active) if (!job.cancelRequested) this.#launcher.cancel(job);
+    const remaining = active.length + this.#results.dirty().length;
+    if (remaining === 0) this.storage.deleteAll();
+    return remaining;
+  }
+
+  requestClusterQuotas(): ClusterQuotas {
+    return this.#cluster.quotas;
   }
 
   /** Jobs that are served: not those whose result has expired. */

@@ -3,6 +3,7 @@ import type { JobID } from "../../common/ids.ts";
 import type { EndpointStorage } from "../../rpc/ports/storage.ts";
 import type { JobGraph } from "../jobgraph/job-graph.ts";
 import type { IdempotencyLookup, JobSubmission } from "../messages/job-submission.ts";
+import { requiredSlots } from "../scheduler/slot-sharing.ts";
 import { storedValue } from "../stored-value.ts";
 
 /** A job the Dispatcher has accepted; kept until its result expires. */
@@ -15,6 +16,8 @@ export interface AcceptedJob {
   /** Whether the JobMaster has acknowledged its start. */
   readonly started: boolean;
   readonly cancelRequested: boolean;
+  /** Slots it needs. */
+  readonly slots: number;
 }
 
 interface IdempotencyRecord {
@@ -99,6 +102,7 @@ export class JobStore {
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       started: false,
       cancelRequested: false,
+      slots: requiredSlots(jobGraph),
     };
     this.#storage.put(JOB_PREFIX + jobId, job);
     this.#storage.put(GRAPH_PREFIX + jobId, jobGraph);

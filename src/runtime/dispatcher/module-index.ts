@@ -1,12 +1,11 @@
 import { SluiceException } from "../../common/exceptions.ts";
 import type { EndpointStorage } from "../../rpc/ports/storage.ts";
+import { MAX_MODULES_PER_CLUSTER } from "../messages/cluster-quotas.ts";
 import type { UploadedModule } from "../messages/job-submission.ts";
 import { storedValue } from "../stored-value.ts";
 
 const MODULE_PREFIX = "module/";
 const MODULE = storedValue<UploadedModule>();
-/** Quota of a cluster. */
-export const MAX_MODULES = 1_000;
 
 /**
  * The uploaded modules of the cluster. Deleting one takes it off the index only: its text is addressed by content, and jobs
@@ -22,8 +21,8 @@ export class ModuleIndex {
   /** Again is fine. @throws SluiceException QUOTA_EXCEEDED. */
   add(module: UploadedModule): void {
     const known = this.#storage.get(MODULE_PREFIX + module.id, MODULE) !== undefined;
-    if (!known && this.#storage.list(MODULE_PREFIX, MODULE).length >= MAX_MODULES) {
-      throw new SluiceException("QUOTA_EXCEEDED", `modules: at most ${MAX_MODULES}; delete some first`);
+    if (!known && this.#storage.list(MODULE_PREFIX, MODULE).length >= MAX_MODULES_PER_CLUSTER) {
+      throw new SluiceException("QUOTA_EXCEEDED", `modules: at most ${MAX_MODULES_PER_CLUSTER}; delete some first`);
     }
     this.#storage.put(MODULE_PREFIX + module.id, module);
   }

@@ -2,6 +2,7 @@ import type { Acknowledge } from "../../common/acknowledge.ts";
 import type { AllocationID, InstanceID, JobID, ResourceID } from "../../common/ids.ts";
 import { ask, defineGateway, tell, type GatewayOf } from "../../rpc/gateway-descriptor.ts";
 import type { JobMasterId } from "../jobmaster/job-master-id.ts";
+import type { ClusterQuotas } from "../messages/cluster-quotas.ts";
 import type { JobStatus } from "../messages/job-status.ts";
 import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type {
@@ -57,6 +58,13 @@ export const ResourceManagerGateway = defineGateway("ResourceManager", {
     requestTaskManagerInfo: ask<() => readonly TaskManagerInfo[]>({ readOnly: true }),
     requestTaskManagerDetailsInfo: ask<(resourceId: ResourceID) => TaskManagerInfo | undefined>({ readOnly: true }),
     requestResourceOverview: ask<() => ResourceOverview>({ readOnly: true }),
+    /** From the cluster registry: the cluster has these quotas. */
+    openCluster: ask<(quotas: ClusterQuotas) => Acknowledge>({ idempotent: true }),
+    /**
+     * From the cluster registry when all jobs are gone, repeated until it answers 0: @returns the workers that have not
+     * acknowledged their release; with none left everything stored is gone.
+     */
+    closeCluster: ask<() => number>({ idempotent: true }),
   },
 });
 export type ResourceManagerGateway = GatewayOf<typeof ResourceManagerGateway>;

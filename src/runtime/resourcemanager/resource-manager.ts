@@ -10,6 +10,7 @@ import { HeartbeatManagerSender } from "../../rpc/heartbeat/heartbeat-manager-se
 import { DEFAULT_HEARTBEAT_OPTIONS } from "../../rpc/heartbeat/heartbeat-options.ts";
 import { JobMasterGateway } from "../jobmaster/job-master-gateway.ts";
 import type { JobMasterId } from "../jobmaster/job-master-id.ts";
+import { DEFAULT_CLUSTER_QUOTAS, type ClusterQuotas } from "../messages/cluster-quotas.ts";
 import { isGloballyTerminal } from "../messages/job-status.ts";
 import type { JobStatus } from "../messages/job-status.ts";
 import { serializeThrowable } from "../messages/serialized-throwable.ts";
@@ -22,6 +23,7 @@ import type {
 } from "../messages/slots.ts";
 import type { ResourceOverview, TaskManagerInfo } from "../messages/task-manager-info.ts";
 import { clusterOf } from "../object-name.ts";
+import { storedValue } from "../stored-value.ts";
 import { TaskExecutorGateway } from "../taskexecutor/task-executor-gateway.ts";
 import { JobRegistry } from "./job-registry.ts";
 import type { RegisteredJob } from "./job-registry.ts";
@@ -31,6 +33,8 @@ import { SlotManager } from "./slot-manager.ts";
 import { FREE_SLOT, WorkerInventory } from "./worker-inventory.ts";
 import type { Worker } from "./worker-inventory.ts";
 
+const QUOTAS_KEY = "quotas";
+const QUOTAS = storedValue<ClusterQuotas>();
 const RECONCILE_TIMER = "reconcile";
 /** Back-stop while there is anything to look after. */
 const RECONCILE_INTERVAL = seconds(30);
@@ -90,6 +94,7 @@ export class ResourceManager
       cluster: clusterOf(this.address),
       resourceManagerId: this.getFencingToken(),
       address: this.address,
+      quotas: () => this.storage.get(QUOTAS_KEY, QUOTAS) ?? DEFAULT_CLUSTER_QUOTAS,
       taskExecutor: (address) => this.gateway(TaskExecutorGateway, address),
       ask: (promise, onResult, onError) => this.ask(promise, onResult, onError),
       retryLater: () => this.timers.setAfter(RECONCILE_TIMER, RETRY_DELAY),
@@ -217,6 +222,18 @@ export class ResourceManager
       slotsTotal: slots.length,
       slotsFree: slots.filter(({ state }) => state === "FREE").length,
     };
+  }
+
+  openCluster(quotas: ClusterQuotas): Acknowledge {
+    this.storage.put(QUOTAS_KEY, quotas);
+    return ACKNOWLEDGE;
+  }
+
+  closeCluster(): number {
+    for (const job of this.#jobs.all()) this.#removeJob(job);
+    for (const worker of this.#workers.all()) this.#slotManager.release(worker);
+    if (this.#workers.size === 0) this.storage.deleteAll();
+    return this.#workers.size;
   }
 
   #registered(): readonly Worker[] {

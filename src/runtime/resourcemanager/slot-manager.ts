@@ -7,6 +7,7 @@ import { isUndelivered } from "../../rpc/heartbeat/heartbeat-monitor.ts";
 import type { Later } from "../../rpc/later.ts";
 import { SLOTS_PER_TASK_EXECUTOR } from "../jobgraph/job-configuration.ts";
 import type { JobMasterId } from "../jobmaster/job-master-id.ts";
+import { MAX_TASK_EXECUTORS_PER_JOB, type ClusterQuotas } from "../messages/cluster-quotas.ts";
 import { serializeThrowable } from "../messages/serialized-throwable.ts";
 import type { ResourceProfile, SlotReport } from "../messages/slots.ts";
 import { taskExecutorAddress, taskExecutorResourceId } from "../object-name.ts";
@@ -18,10 +19,6 @@ import { planAllocation } from "./slot-allocation.ts";
 import type { SlotRef } from "./slot-allocation.ts";
 import { FREE_SLOT } from "./worker-inventory.ts";
 import type { Worker, WorkerInventory, WorkerSlot } from "./worker-inventory.ts";
-
-/** Quotas of a cluster. */
-export const MAX_TASK_EXECUTORS_PER_JOB = 100;
-export const MAX_TASK_EXECUTORS = 1_000;
 
 /** A requested worker that has not registered by then is given up, and another one is requested. */
 const START_TIMEOUT_MILLIS = 300_000;
@@ -39,6 +36,7 @@ export interface SlotManagerServices {
   readonly cluster: ClusterName;
   readonly resourceManagerId: ResourceManagerId;
   readonly address: string;
+  quotas(): ClusterQuotas;
   taskExecutor(address: string): TaskExecutorGateway;
   ask<R>(
     promise: Promise<R>,
@@ -83,7 +81,8 @@ export class SlotManager {
     const job = jobs.get(jobId);
     if (job === undefined || job.declaredBy !== job.jobMasterId) return;
     const own = workers.ofJob(jobId);
-    const room = Math.min(MAX_TASK_EXECUTORS_PER_JOB - own.length, MAX_TASK_EXECUTORS - workers.size);
+    const inUse = workers.all().filter(({ phase }) => phase !== "releasing").length;
+    const room = Math.min(MAX_TASK_EXECUTORS_PER_JOB - own.length, this.#services.quotas().taskExecutors - inUse);
     const plan = planAllocation(job, own, { newWorkers: Math.max(0, room) });
     for (const slot of plan.renew) this.#renew(slot, job.jobMasterId);
     for (const slot of plan.allocate) this.#allocate(slot, job.jobMasterId);
