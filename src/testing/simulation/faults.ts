@@ -12,7 +12,6 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
 /** Faults that strike an object or the platform at a moment of their own, by `ChaosSchedule`. */
 export const DISRUPTIONS = [
   "crash",
-  "turn-lost",
   "eviction",
   "deploy-reset",
   "superseded",
@@ -22,7 +21,7 @@ export const DISRUPTIONS = [
 ] as const satisfies readonly FaultKind[];
 export type Disruption = (typeof DISRUPTIONS)[number];
 
-/** Faults that strike a message, an alarm, a write or a request to the object store, each with a probability. */
+/** Faults that strike a message, an alarm, a write (`turn-lost`: the object crashes before it is durable) or a request to the object store, each with a probability. */
 export type IncidentalFault = Exclude<FaultKind, Disruption | "message-reordered">;
 
 /** How often what goes wrong; a kind that is not named never does. */

@@ -124,6 +124,12 @@ export class SimulatedNetwork {
     this.#slow.set(address, this.#options.time.now() + millis);
   }
 
+  /** Whether nothing passes between the two now. */
+  isPartitioned(...ends: readonly string[]): boolean {
+    const now = this.#options.time.now();
+    return ends.some((end) => (this.#isolated.get(end) ?? 0) > now);
+  }
+
   heal(): void {
     this.#isolated.clear();
     this.#slow.clear();
@@ -155,7 +161,7 @@ export class SimulatedNetwork {
     const { faults, time } = this.#options;
     const { link } = call;
     const text = textOf(call);
-    if (this.#isPartitioned(link)) return this.#lose(call, "partition");
+    if (this.isPartitioned(link.sender.address, link.address)) return this.#lose(call, "partition");
     if (faults.strikes("link-broken", text)) return this.#breakLink(link);
     if (faults.strikes("request-lost", text)) return this.#forget(call);
     link.requestDueMillis = Math.max(link.requestDueMillis, time.now() + this.#latency(link, text));
@@ -169,7 +175,7 @@ export class SimulatedNetwork {
   #deliver(call: Call): void {
     const { faults, observer, record } = this.#options;
     const { link, envelope } = call;
-    if (this.#isPartitioned(link)) return this.#lose(call, "partition");
+    if (this.isPartitioned(link.sender.address, link.address)) return this.#lose(call, "partition");
     // A call that was lost with its link is not delivered, its copy may be.
     if (!link.calls.has(call) && call.resolve !== ignore) return;
     let receiver: NetworkReceiver | undefined;
@@ -197,7 +203,7 @@ export class SimulatedNetwork {
     const { faults, time, record } = this.#options;
     const { link } = call;
     if (!link.calls.has(call)) return;
-    if (this.#isPartitioned(link)) return this.#lose(call, "partition");
+    if (this.isPartitioned(link.sender.address, link.address)) return this.#lose(call, "partition");
     if (faults.strikes("reply-lost", textOf(call))) return this.#lose(call, "reply lost");
     // On its way: the end of the receiver does not take it back.
     call.receiver = undefined;
@@ -231,11 +237,6 @@ export class SimulatedNetwork {
 
   #forget(call: Call): void {
     call.link.calls.delete(call);
-  }
-
-  #isPartitioned({ sender, address }: Link): boolean {
-    const now = this.#options.time.now();
-    return [sender.address, address].some((end) => (this.#isolated.get(end) ?? 0) > now);
   }
 
   #latency({ sender, address }: Link, text: string): number {

@@ -65,11 +65,11 @@ export class SimulatedObject {
   /** A new current instance, not started. */
   create(): SimulatedActivation {
     this.#options.record(`activate ${this.address}`);
-    const activation = new SimulatedActivation({
+    const activation: SimulatedActivation = new SimulatedActivation({
       ...this.#options,
       address: this.address,
       durable: this.durable,
-      confirmMillis: () => this.#confirmMillis(),
+      confirmMillis: () => this.#confirmMillis(this.#current),
       onConfirmed: (confirmed) => this.#confirmed(confirmed),
       onDoomed: (doomed, reason) => this.end(doomed, reason),
     });
@@ -114,10 +114,16 @@ export class SimulatedObject {
     this.durable.database.close();
   }
 
-  #confirmMillis(): number {
-    const { faults, confirmMillis } = this.#options;
+  #confirmMillis(activation: SimulatedActivation | undefined): number {
+    const { faults, confirmMillis, time } = this.#options;
     const slow = faults.strikes("storage-slow", this.address);
-    return faults.random.between(...(slow ? SLOW_STORAGE_MILLIS : confirmMillis));
+    const millis = faults.random.between(...(slow ? SLOW_STORAGE_MILLIS : confirmMillis));
+    // While it is built the instance has nothing to lose yet.
+    if (activation !== undefined && faults.strikes("turn-lost", this.address)) {
+      const crash = (): void => this.end(activation, "crashed before its writes were durable");
+      time.schedule(faults.random.between(0, millis), crash, activation);
+    }
+    return millis;
   }
 
   #confirmed(activation: SimulatedActivation): void {

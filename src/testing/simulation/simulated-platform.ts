@@ -128,7 +128,8 @@ export class SimulatedPlatform {
     const object = this.#objects.get(address);
     const activation = object?.current;
     if (object === undefined || activation === undefined) return;
-    this.faults.happened(activation.storage.dirty ? "turn-lost" : "crash", address);
+    this.faults.happened("crash", address);
+    if (activation.storage.dirty) this.faults.happened("turn-lost", address);
     object.end(activation, "crashed");
   }
 

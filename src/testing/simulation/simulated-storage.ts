@@ -46,7 +46,7 @@ export class SimulatedStorage {
       exec: (sql, ...bindings) => this.#exec(sql, bindings),
       transactionSync: (body) => this.#transaction(body),
       deleteAll: () => {
-        this.#write();
+        if (!this.#write()) return;
         options.durable.database.deleteAll();
         this.#alarmMillis = undefined;
       },
@@ -103,36 +103,37 @@ export class SimulatedStorage {
   }
 
   #exec(sql: string, bindings: readonly SqlValue[]): readonly SqlRow[] {
-    if (READ.test(sql)) this.#requireCurrent();
-    else this.#write();
+    const reaches = READ.test(sql) ? this.#isCurrent() : this.#write();
+    if (!reaches) return [];
     return this.#options.durable.database.exec(sql, ...bindings);
   }
 
   #transaction<T>(body: () => T): T {
-    // An empty transaction does not reach the storage.
-    if (this.#fenced) return body();
-    this.#requireCurrent();
-    this.#begin();
     this.#depth += 1;
     try {
+      // An empty transaction does not reach the storage.
+      if (this.#fenced || this.#abandoned) return body();
+      this.#begin();
       return this.#options.durable.database.transactionSync(body);
     } finally {
       this.#depth -= 1;
-      if (this.#depth === 0 && !this.#dirty) this.#release();
+      if (this.#depth === 0 && this.#begun && !this.#dirty) this.#release();
     }
   }
 
   #setAlarm(dueMillis: number | undefined): void {
-    this.#write();
-    this.#alarmMillis = dueMillis;
+    if (this.#write()) this.#alarmMillis = dueMillis;
   }
 
-  #write(): void {
-    this.#requireCurrent();
+  /** @returns whether the write reaches the storage. */
+  #write(): boolean {
+    if (!this.#isCurrent()) return false;
     this.#begin();
-    if (this.#dirty) return;
-    this.#dirty = true;
-    this.#options.onWritten();
+    if (!this.#dirty) {
+      this.#dirty = true;
+      this.#options.onWritten();
+    }
+    return true;
   }
 
   #begin(): void {
@@ -147,11 +148,15 @@ export class SimulatedStorage {
     this.#options.durable.database.exec(`RELEASE ${GATE}`);
   }
 
-  #requireCurrent(): void {
-    if (this.#fenced) {
-      this.#options.onFenced();
-      throw new Error("simulated: the storage belongs to another instance of this object");
-    }
-    if (this.#abandoned) throw new Error("simulated: the activation has ended");
+  /**
+   * An instance that is not current fails in its turn, and is lost with everything it still had to send; outside of turns what it
+   * asks of the storage has no effect.
+   */
+  #isCurrent(): boolean {
+    if (!this.#fenced && !this.#abandoned) return true;
+    if (!this.#abandoned) this.#options.onFenced();
+    this.#abandoned = true;
+    if (this.#depth > 0) throw new Error("simulated: the storage belongs to another instance of this object");
+    return false;
   }
 }

@@ -1,0 +1,57 @@
+import type { ReplyEnvelope, RequestEnvelope } from "../../src/rpc/envelope/v1.ts";
+import { compareIdentity } from "../../src/rpc/fencing/epoch.ts";
+import type { SenderIdentity } from "../../src/rpc/fencing/epoch.ts";
+import type { NetworkReceiver } from "../../src/testing/simulation/simulated-network.ts";
+import type { Violations } from "./violations.ts";
+
+const FENCED = new Set(["Dispatcher", "JobMaster", "ResourceManager"]);
+
+/** No message of a stale epoch or of a superseded instance is carried out, and no handler fails in a way nobody thought of. */
+export class MessageInvariants {
+  readonly #violations: Violations;
+  readonly #senders = new WeakMap<NetworkReceiver, Map<string, SenderIdentity>>();
+  readonly #jobMasters = new WeakMap<NetworkReceiver, number>();
+
+  constructor(violations: Violations) {
+    this.#violations = violations;
+  }
+
+  replied(envelope: RequestEnvelope, reply: ReplyEnvelope, receiver: NetworkReceiver): void {
+    const what = `${envelope.gateway}.${envelope.method || "handshake"}`;
+    if (reply.outcome === "error") {
+      const { code, name, message } = reply.error;
+      const foreseen = code !== "UNEXPECTED" || message.includes("simulated");
+      return this.#violations.require(foreseen, `${what} failed by ${name}: ${message}`);
+    }
+    const { epoch, sender, kind } = envelope;
+    if (kind !== "handshake" && FENCED.has(envelope.gateway)) {
+      const current = epoch !== null && epoch >= reply.epoch;
+      this.#violations.require(current, `${what} was carried out with token ${epoch} in epoch ${reply.epoch}`);
+    }
+    if (sender !== null) this.#requireCurrent(sender, receiver, what);
+    this.#requireCurrentJobMaster(envelope, receiver);
+  }
+
+  #requireCurrent(sender: SenderIdentity, receiver: NetworkReceiver, what: string): void {
+    const senders = this.#senders.get(receiver) ?? new Map<string, SenderIdentity>();
+    const highest = senders.get(sender.address);
+    const order = highest === undefined ? 1 : compareIdentity(sender, highest);
+    this.#violations.require(order >= 0, `${what} of a superseded instance of ${sender.address} was carried out`);
+    if (order > 0) senders.set(sender.address, sender);
+    this.#senders.set(receiver, senders);
+  }
+
+  /** A TaskExecutor takes tasks from the newest JobMaster that it has taken a slot request for. */
+  #requireCurrentJobMaster({ gateway, method, args }: RequestEnvelope, receiver: NetworkReceiver): void {
+    if (gateway !== "TaskExecutor") return;
+    const newest = this.#jobMasters.get(receiver) ?? 0;
+    if (method === "submitTask") {
+      const [, jobMasterId] = args;
+      this.#violations.require(Number(jobMasterId) >= newest, `a task of JobMaster ${Number(jobMasterId)} was taken in ${newest}`);
+    }
+    if (method !== "requestSlot") return;
+    const [request] = args;
+    const jobMasterId = typeof request === "object" && request !== null ? Reflect.get(request, "jobMasterId") : 0;
+    this.#jobMasters.set(receiver, Math.max(newest, Number(jobMasterId)));
+  }
+}
