@@ -225,7 +225,7 @@ export class MiniCluster {
           factory: (context) => new TaskExecutor(context, { hosts: this.#hosts }),
         };
       default:
-        throw new Error(`a mini cluster has no ${kind}`);
+        throw new Error(`a mini cluster has no ${String(kind)}`);
     }
   }
 }
