@@ -182,10 +182,11 @@ function showResult(
 ): void {
   out.line();
   for (const line of formatEarthquakeRows(of.rows)) out.line(line);
-  const lookCloser = of.keep ? `curl http://localhost:${of.port}/v1/jobs/${of.job.id}` : "npm run demo -- --keep";
-  out.line(
-    `  ${plural(of.rows.length, "row")}. Look closer: ${lookCloser}   Your own job: npm run submit -- my-job.ts`,
-  );
+  out.line(`  ${plural(of.rows.length, "row")}.`);
+  out.line();
+  const url = `http://localhost:${of.port}`;
+  out.line(`  Look closer:   ${of.keep ? `curl ${url}/v1/jobs/${of.job.id}` : "npm run demo -- --keep"}`);
+  out.line(`  Your own job:  ${of.keep ? `npm run submit -- my-job.ts --url ${url}` : 'README.md, "A job"'}`);
   if (of.keep) out.line("  The worker stays until Ctrl-C.");
 }
 

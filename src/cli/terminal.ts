@@ -24,12 +24,19 @@ export class Terminal {
     this.live(live);
   }
 
-  /** Replaces the live line; nothing without a screen. */
+  /** Replaces the live line; nothing without a screen. `text` has no colours: what is wider than the screen is cut off. */
   live(text: string): void {
     if (!this.isLive) return;
     this.clear();
     this.#live = text;
-    this.#stream.write(text);
+    // A line that wraps is two lines, of which only the second could be redrawn.
+    this.#stream.write(text.slice(0, this.#width - 1));
+  }
+
+  get #width(): number {
+    return "columns" in this.#stream && typeof this.#stream.columns === "number" && this.#stream.columns > 0
+      ? this.#stream.columns
+      : Number.POSITIVE_INFINITY;
   }
 
   /** Takes the live line away. */

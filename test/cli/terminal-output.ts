@@ -7,7 +7,8 @@ export class TerminalOutput {
   readonly #stream = new PassThrough();
   #text = "";
 
-  constructor(isLive = false) {
+  constructor(isLive = false, columns?: number) {
+    if (columns !== undefined) Object.assign(this.#stream, { columns });
     this.#stream.setEncoding("utf8").on("data", (text: string) => (this.#text += text));
     this.terminal = new Terminal(this.#stream, isLive);
   }

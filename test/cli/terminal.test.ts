@@ -16,6 +16,13 @@ describe("Terminal", () => {
     expect(output.text).toBe(`one${ERASE}two${ERASE}step\ntwo${ERASE}`);
   });
 
+  it("on a narrow screen: cuts the live line off, as one that wraps could not be redrawn", () => {
+    const output = new TerminalOutput(true, 8);
+    output.terminal.live("0123456789");
+    output.terminal.live("short");
+    expect(output.text).toBe(`0123456${ERASE}short`);
+  });
+
   it("elsewhere: lines only, no control characters, no colours", () => {
     const output = new TerminalOutput();
     output.terminal.live("one");
