@@ -186,7 +186,9 @@ function showResult(
   out.line();
   const url = `http://localhost:${of.port}`;
   out.line(`  Look closer:   ${of.keep ? `curl ${url}/v1/jobs/${of.job.id}` : "npm run demo -- --keep"}`);
-  out.line(`  Your own job:  ${of.keep ? `npm run submit -- my-job.ts --url ${url}` : 'README.md, "A job"'}`);
+  out.line(
+    `  Your own job:  ${of.keep ? `npm run submit -- my-job.ts --url ${url}` : "npm run dev, then npm run submit -- my-job.ts"}`,
+  );
   if (of.keep) out.line("  The worker stays until Ctrl-C.");
 }
 
