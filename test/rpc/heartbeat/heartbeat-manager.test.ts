@@ -67,6 +67,16 @@ describe("HeartbeatManager", () => {
     expect(sent).toHaveLength(1);
   });
 
+  it("over H3: the timeout of a target that was replaced never comes", async () => {
+    const { clock, heard, manager } = setUp();
+    manager.monitorTarget("te", silent);
+    await clock.advance(TIMEOUT - 1);
+    manager.monitorTarget("te", silent);
+    await clock.advance(TIMEOUT - 1);
+    expect(heard).toEqual([]);
+    expect(clock.pending).toBe(1);
+  });
+
   it("H4, H5 a heartbeat starts the timeout anew and stamps the time; silence is told once", async () => {
     const { clock, heard, manager } = setUp();
     manager.monitorTarget("te", silent);
