@@ -39,9 +39,10 @@ export interface DurableObjectRpcServiceOptions {
 const NO_JURISDICTION = "-";
 
 /**
- * Calls endpoints that are Durable Objects. An address is the object's name, `v1/<jurisdiction>/<cluster>/<kind>/<id>`;
- * its kind chooses the namespace. Objects exist when they are called: connecting to a name activates it. One service per
- * object, and in a Worker one per request, as stubs belong to the context that made them.
+ * Calls endpoints that are Durable Objects. An address is the object's name: `<kind>/<id>`, or
+ * `v1/<jurisdiction>/<cluster>/<kind>/<id>` where objects belong to clusters (jurisdiction `-`: none). The kind chooses the
+ * namespace. Objects exist when they are called: connecting to a name activates it. One service per object, and in a
+ * Worker one per request, as stubs belong to the context that made them.
  */
 export class DurableObjectRpcService implements RpcService {
   readonly defaultTimeout: Duration;
@@ -69,11 +70,19 @@ export class DurableObjectRpcService implements RpcService {
   }
 
   #stub(address: string): EndpointStub {
-    const [scheme, jurisdiction = "", , kind = "", id = ""] = address.split("/");
-    const namespace = scheme === "v1" && id !== "" ? this.#namespaceOf(kind) : undefined;
+    const { jurisdiction, kind } = parseAddress(address) ?? {};
+    const namespace = kind === undefined ? undefined : this.#namespaceOf(kind);
     if (namespace === undefined) throw new RpcConnectionException(`${address}: no such endpoint`);
-    return (jurisdiction === NO_JURISDICTION ? namespace : namespace.jurisdiction(jurisdiction)).getByName(address);
+    return (jurisdiction === undefined ? namespace : namespace.jurisdiction(jurisdiction)).getByName(address);
   }
+}
+
+/** `undefined` if `address` is none. */
+function parseAddress(address: string): { readonly kind: string; readonly jurisdiction?: string } | undefined {
+  const [first = "", jurisdiction = "", cluster = "", kind = "", id = "", ...rest] = address.split("/");
+  if (cluster === "") return first === "" || jurisdiction === "" ? undefined : { kind: first };
+  if (first !== "v1" || kind === "" || id === "" || rest.length > 0) return undefined;
+  return jurisdiction === NO_JURISDICTION ? { kind } : { kind, jurisdiction };
 }
 
 /**

@@ -167,7 +167,13 @@ describe("DurableObjectRpcService", () => {
     expect(namespace.calls.length).toBe(2);
   });
 
-  it.each(["x", "v1/-/default/nobody/x", "v2/-/default/probe/x", "v1/-/default/probe/"])(
+  it("a name of kind and id is enough where there are no clusters", () => {
+    const { namespace, service } = setUp();
+    void service.gateway(ProbeGateway, "probe/x").total();
+    expect(namespace.opened).toEqual(["probe/x"]);
+  });
+
+  it.each(["x", "nobody/x", "probe/", "v1/-/default/nobody/x", "v2/-/default/probe/x", "v1/-/default/probe/"])(
     "%s is no address",
     async (unknown) => {
       await expect(setUp().service.connect(ProbeGateway, unknown)).rejects.toMatchObject({ code: "RPC_CONNECTION" });
