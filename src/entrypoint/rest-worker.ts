@@ -6,8 +6,7 @@ import { createRestEndpoint } from "../rest/rest-endpoint.ts";
 import { DispatcherGateway } from "../runtime/dispatcher/dispatcher-gateway.ts";
 import { clusterName, dispatcherAddress, resourceManagerAddress } from "../runtime/object-name.ts";
 import { ResourceManagerGateway } from "../runtime/resourcemanager/resource-manager-gateway.ts";
-import { DurableObjectRpcService } from "../transport/durable-object/durable-object-rpc-service.ts";
-import { namespacesOf } from "./durable-object.ts";
+import { rpcServiceOf } from "./durable-object-rpc.ts";
 import type { Environment } from "./environment.ts";
 import { R2ObjectStore } from "./r2-object-store.ts";
 import { WorkerLoaderJobModules } from "./worker-loader-job-modules.ts";
@@ -15,7 +14,7 @@ import { WorkerLoaderJobModules } from "./worker-loader-job-modules.ts";
 /** One HTTP request of the stateless worker. Stubs belong to the request that made them, so everything is made anew. */
 export function handleRequest(request: Request, env: Environment): Response | Promise<Response> {
   const ports = { clock: systemClock, ids: systemIds, log: consoleLogger() };
-  const rpcService = new DurableObjectRpcService({ ...ports, namespaceOf: namespacesOf(env) });
+  const rpcService = rpcServiceOf(env);
   const objects = new R2ObjectStore(env.OBJECTS);
   const app = createRestEndpoint({
     ...ports,
