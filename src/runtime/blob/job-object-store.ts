@@ -2,14 +2,24 @@ import type { JobID } from "../../common/ids.ts";
 import { SluiceException } from "../../common/exceptions.ts";
 import type { ByteRange, ObjectInfo, ObjectStore, PutCondition, StoredObject } from "./object-store.ts";
 
+/** Where everything of a cluster lies. */
+export function clusterPrefix(cluster: string): string {
+  return `v1/${cluster}/`;
+}
+
 /** Where a cluster's uploaded objects lie. */
 export function objectsPrefix(cluster: string): string {
-  return `v1/${cluster}/objects/`;
+  return `${clusterPrefix(cluster)}objects/`;
 }
 
 /** Where a job keeps its snapshots (`chk-<n>/`) and collected results (`results/`). */
 export function jobPrefix(cluster: string, jobId: JobID): string {
-  return `v1/${cluster}/jobs/${jobId}/`;
+  return `${clusterPrefix(cluster)}jobs/${jobId}/`;
+}
+
+/** Where a cluster's savepoints lie: they outlive the jobs they were taken of. */
+export function savepointsPrefix(cluster: string): string {
+  return `v1/${cluster}/savepoints/`;
 }
 
 /** Where the results of a job's collect sinks lie; kept when the job's other objects are cleaned up. */
@@ -17,21 +27,34 @@ export function resultsPrefix(cluster: string, jobId: JobID): string {
   return `${jobPrefix(cluster, jobId)}results/`;
 }
 
+/** A part of the key space. */
+interface KeySpace {
+  /** What its real keys begin with, in place of its name. */
+  readonly prefix: string;
+  /** Logical keys in it that may be written; default all. */
+  readonly writable?: RegExp;
+  /** Whether keys in it may be deleted. */
+  readonly deletable: boolean;
+}
+
 /**
  * The only view of the object store that a job's tasks get. Keys are logical: `objects/<key>` (what users uploaded, and what object
- * sinks write), `state/<key>` (snapshots) and `results/<key>` of this very job; anything else is refused, so that no
- * key of another job or cluster can be named.
+ * sinks write), `state/<key>` (snapshots) and `results/<key>` of this very job. A job that starts from a savepoint also needs
+ * `savepoints/<key>`, and of the job before it, `jobs/<job>/<key>`, the state of a retained checkpoint and the results in which
+ * pending output is committed. Anything else is refused: no key of another cluster can be named.
  */
 export class JobObjectStore implements ObjectStore {
   readonly #store: ObjectStore;
-  readonly #spaces: ReadonlyMap<string, string>;
+  readonly #spaces: ReadonlyMap<string, KeySpace>;
 
   constructor(store: ObjectStore, cluster: string, jobId: JobID) {
     this.#store = store;
     this.#spaces = new Map([
-      ["objects/", objectsPrefix(cluster)],
-      ["state/", jobPrefix(cluster, jobId)],
-      ["results/", resultsPrefix(cluster, jobId)],
+      ["objects/", { prefix: objectsPrefix(cluster), deletable: true }],
+      ["state/", { prefix: jobPrefix(cluster, jobId), deletable: true }],
+      ["results/", { prefix: resultsPrefix(cluster, jobId), deletable: true }],
+      ["savepoints/", { prefix: savepointsPrefix(cluster), deletable: false }],
+      ["jobs/", { prefix: `v1/${cluster}/jobs/`, writable: /^jobs\/[^/]+\/results\//, deletable: false }],
     ]);
   }
 
@@ -45,7 +68,7 @@ export class JobObjectStore implements ObjectStore {
   }
 
   async put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<ObjectInfo | undefined> {
-    return renamed(await this.#store.put(this.#real(key), bytes, condition), key);
+    return renamed(await this.#store.put(this.#real(key, "write"), bytes, condition), key);
   }
 
   async list(prefix: string): Promise<readonly ObjectInfo[]> {
@@ -55,17 +78,20 @@ export class JobObjectStore implements ObjectStore {
   }
 
   async delete(keys: readonly string[]): Promise<void> {
-    await this.#store.delete(keys.map((key) => this.#real(key)));
+    await this.#store.delete(keys.map((key) => this.#real(key, "delete")));
   }
 
-  #real(key: string): string {
-    for (const [space, prefix] of this.#spaces) {
+  #real(key: string, access: "read" | "write" | "delete" = "read"): string {
+    for (const [space, { prefix, writable, deletable }] of this.#spaces) {
       const rest = key.slice(space.length);
-      if (key.startsWith(space) && !rest.split("/").includes("..")) return prefix + rest;
+      if (!key.startsWith(space) || rest.split("/").includes("..")) continue;
+      if (access === "write" && writable?.test(key) === false) break;
+      if (access === "delete" && !deletable) break;
+      return prefix + rest;
     }
     throw new SluiceException(
       "INVALID_ARGUMENT",
-      `object key: expected one under objects/, state/ or results/, got ${JSON.stringify(key)}`,
+      `object key: expected one under ${[...this.#spaces.keys()].join(", ")} that this job may ${access}, got ${JSON.stringify(key)}`,
     );
   }
 }

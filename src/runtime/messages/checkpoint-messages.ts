@@ -35,7 +35,24 @@ export interface DeclineCheckpoint {
   readonly failure?: SerializedThrowable;
 }
 
-/** Kind of a checkpoint; savepoints come with the control-plane work. */
-export interface CheckpointOptions {
+/** What a barrier asks of the tasks it reaches (Flink `CheckpointOptions` and `SnapshotType`). */
+export type CheckpointOptions = OrdinaryCheckpoint | SavepointOptions | StopWithSavepointOptions;
+
+interface OrdinaryCheckpoint {
   readonly kind: "checkpoint";
+}
+
+/** State goes into the savepoint's own directory. Tasks hear nothing of its completion and commit nothing at it. */
+interface SavepointOptions {
+  readonly kind: "savepoint";
+  /** Logical prefix of its objects, `savepoints/<path>/`. */
+  readonly directory: string;
+}
+
+/** A task that took it takes no more input; it commits and ends at the completion notice of this very id (SVP-05). */
+interface StopWithSavepointOptions {
+  readonly kind: "stop-with-savepoint";
+  readonly directory: string;
+  /** Sources end first: the last watermark, timers and the end of input come before the snapshot. */
+  readonly drain: boolean;
 }

@@ -55,8 +55,11 @@ export interface ResultPartitionDeployment {
   readonly consumers: readonly ChannelPeer[];
 }
 
-/** The snapshots to start from; more than one after a change of parallelism. */
+/** The snapshots to start from (RST-07, RST-08). At an unchanged parallelism `state` is the subtask's own. */
 export interface TaskRestore {
   readonly checkpointId: number;
+  /** This subtask alone has them: it takes over what only one may have, such as the pending output of sinks. */
   readonly state: readonly StateHandle[];
+  /** Others have them too: it takes its key groups, and its share of what several divide among them. */
+  readonly shared?: readonly StateHandle[];
 }

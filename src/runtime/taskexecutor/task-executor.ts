@@ -126,8 +126,7 @@ export class TaskExecutor extends RpcEndpoint implements HandlerOf<typeof TaskEx
     },
     jobMasterId: JobMasterId,
   ): Later<Acknowledge> {
-    const { checkpointId, timestampMillis } = checkpoint;
-    return this.#requireJobMaster(jobMasterId).tasks.triggerCheckpoint({ attemptIds, checkpointId, timestampMillis });
+    return this.#requireJobMaster(jobMasterId).tasks.triggerCheckpoint({ attemptIds, ...checkpoint });
   }
 
   confirmCheckpoint(checkpointId: number, _timestampMillis: number, jobMasterId: JobMasterId): undefined {

@@ -1,6 +1,6 @@
 import type { ExecutionAttemptID, ResourceID } from "../../common/ids.ts";
 import type { JobModuleReference } from "../jobgraph/job-graph.ts";
-import type { AcknowledgeCheckpoint, DeclineCheckpoint } from "../messages/checkpoint-messages.ts";
+import type { AcknowledgeCheckpoint, CheckpointOptions, DeclineCheckpoint } from "../messages/checkpoint-messages.ts";
 import type { AttemptMetrics } from "../messages/heartbeat-payloads.ts";
 import type { TaskDeploymentDescriptor } from "../messages/task-deployment-descriptor.ts";
 import type { TaskExecutionState } from "../messages/task-execution-state.ts";
@@ -40,6 +40,8 @@ export interface CheckpointTrigger {
   readonly attemptIds: readonly ExecutionAttemptID[];
   readonly checkpointId: number;
   readonly timestampMillis: number;
+  /** Absent: an ordinary checkpoint. */
+  readonly options?: CheckpointOptions;
 }
 
 export interface TaskHostRunRequest {

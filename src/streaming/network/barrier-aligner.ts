@@ -1,3 +1,5 @@
+import type { CheckpointOptions } from "../../runtime/messages/checkpoint-messages.ts";
+
 /** What alignment led to. */
 export type AlignmentOutcome =
   | { readonly kind: "aligned"; readonly checkpointId: number; readonly firstBarrier: ArrivedBarrier }
@@ -12,6 +14,8 @@ export interface ArrivedBarrier {
   readonly arrivedMillis: number;
   /** Bytes the task had processed by then. */
   readonly processedBytes: number;
+  /** Absent: an ordinary checkpoint. */
+  readonly options?: CheckpointOptions;
 }
 
 interface PendingAlignment {

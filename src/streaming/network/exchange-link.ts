@@ -1,4 +1,5 @@
 import type { ExecutionAttemptID, IntermediateDataSetID } from "../../common/ids.ts";
+import type { CheckpointOptions } from "../../runtime/messages/checkpoint-messages.ts";
 import type { RecordBatch } from "./record-batch.ts";
 
 /** One producer subtask's stream to one consumer subtask; attempts are part of it, so a restart never meets the past. */
@@ -17,7 +18,13 @@ export function channelKey(channel: ChannelId): string {
 export type ChannelEvent =
   | { readonly kind: "batch"; readonly batch: RecordBatch }
   | { readonly kind: "watermark"; readonly watermark: number }
-  | { readonly kind: "barrier"; readonly checkpointId: number; readonly timestampMillis: number }
+  | {
+      readonly kind: "barrier";
+      readonly checkpointId: number;
+      readonly timestampMillis: number;
+      /** Absent: an ordinary checkpoint. */
+      readonly options?: CheckpointOptions;
+    }
   /** The checkpoint was aborted: its barrier will not come (Flink `CancelCheckpointMarker`). */
   | { readonly kind: "cancel-barrier"; readonly checkpointId: number }
   /** No record and no watermark follows; barriers may. */

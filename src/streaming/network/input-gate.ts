@@ -92,6 +92,7 @@ export class InputGate {
             timestampMillis: event.timestampMillis,
             arrivedMillis: this.#clock.now(),
             processedBytes: this.#processedBytes,
+            ...(event.options === undefined ? {} : { options: event.options }),
           }),
         );
         return;

@@ -1,12 +1,10 @@
 import { SluiceException } from "../../common/exceptions.ts";
 import { showValue } from "../../common/types/type-mismatch-exception.ts";
+import { RESULTS_FOLDER } from "./commit-manifest.ts";
 import { NdjsonSinkWriter } from "./ndjson-sink-writer.ts";
 import type { Sink, SinkWriter, SinkWriterContext } from "./sink.ts";
 
 const SINK_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/;
-
-/** Where a job's collect sinks write, by name, within what the job owns. */
-export const RESULTS_FOLDER = "results/";
 
 /** Results for whoever follows the job (`GET /v1/sluice/jobs/:id/results`): committed records only, kept after its end. */
 export class CollectSink<T> implements Sink<T> {

@@ -1,5 +1,8 @@
 import { SluiceException } from "../../common/exceptions.ts";
 
+/** Where a job's collect sinks write, by name, within what the job owns. */
+export const RESULTS_FOLDER = "results/";
+
 /** Version of the manifest format. */
 export const MANIFEST_VERSION = 1;
 

@@ -3,7 +3,7 @@ import { showValue } from "../../common/types/type-mismatch-exception.ts";
 import type { ObjectStore } from "../../runtime/blob/object-store.ts";
 import { userCodeException } from "../operators/user-code.ts";
 import { OperatorStateCodec, type OperatorPart } from "../state/operator-state-codec.ts";
-import { MANIFEST_VERSION, encodeManifest, manifestName } from "./commit-manifest.ts";
+import { MANIFEST_VERSION, RESULTS_FOLDER, encodeManifest, manifestName } from "./commit-manifest.ts";
 import type { SinkWriter, SinkWriterContext } from "./sink.ts";
 
 /** A part is closed at a barrier, or at this size. */
@@ -13,8 +13,14 @@ const SUBTASK_DIGITS = 4;
 const Part = types.row({ name: types.string(), records: types.long(), size: types.long() });
 type Part = TypeOf<typeof Part>;
 
-/** Parts closed by one barrier. */
-const Committable = types.row({ checkpointId: types.long(), parts: types.list(Part) });
+/** Parts closed by one barrier, with the writer that staged them: another subtask, or another job, may have to commit them. */
+const Committable = types.row({
+  jobId: types.string(),
+  folder: types.string(),
+  writer: types.string(),
+  checkpointId: types.long(),
+  parts: types.list(Part),
+});
 type Committable = TypeOf<typeof Committable>;
 
 const codec = new OperatorStateCodec("pending output of the sink", types.list(Committable));
@@ -34,6 +40,7 @@ export interface NdjsonSinkTarget {
  */
 export class NdjsonSinkWriter<T> implements SinkWriter<T> {
   readonly #target: NdjsonSinkTarget;
+  readonly #jobId: string;
   readonly #writer: string;
   readonly #attemptNumber: number;
   #lines: string[] = [];
@@ -50,6 +57,7 @@ export class NdjsonSinkWriter<T> implements SinkWriter<T> {
   constructor(target: NdjsonSinkTarget, context: SinkWriterContext<T>) {
     const { jobId, operatorId, subtaskIndex, attemptNumber, restored } = context;
     this.#target = target;
+    this.#jobId = jobId;
     this.#writer = `${jobId}-${operatorId}-${String(subtaskIndex).padStart(SUBTASK_DIGITS, "0")}`;
     this.#attemptNumber = attemptNumber;
     this.#committables = restored.flatMap((part) => codec.decode(part));
@@ -66,7 +74,8 @@ export class NdjsonSinkWriter<T> implements SinkWriter<T> {
     this.#closePart();
     this.#lastBarrier = checkpointId;
     if (this.#parts.length === 0) return;
-    this.#committables.push({ checkpointId, parts: this.#parts });
+    const { folder } = this.#target;
+    this.#committables.push({ jobId: this.#jobId, folder, writer: this.#writer, checkpointId, parts: this.#parts });
     this.#parts = [];
   }
 
@@ -85,14 +94,21 @@ export class NdjsonSinkWriter<T> implements SinkWriter<T> {
   async commit(checkpointId: number, objects: ObjectStore): Promise<void> {
     for (const committable of this.#committables) {
       if (committable.checkpointId > checkpointId) continue;
-      const manifest = { version: MANIFEST_VERSION, writer: this.#writer, ...committable } as const;
-      await objects.put(this.#target.folder + manifestName(manifest), encodeManifest(manifest), { kind: "if-absent" });
+      const { writer, parts } = committable;
+      const manifest = { version: MANIFEST_VERSION, writer, checkpointId: committable.checkpointId, parts } as const;
+      const key = this.#folderOf(committable) + manifestName(manifest);
+      await objects.put(key, encodeManifest(manifest), { kind: "if-absent" });
       this.#committables = this.#committables.filter((other) => other !== committable);
     }
   }
 
   bufferedBytes(): number {
     return this.#lineUnits + this.#unstagedBytes;
+  }
+
+  /** What an earlier job staged under its own results is committed there, where it may be committed already. */
+  #folderOf({ jobId, folder }: Committable): string {
+    return jobId === this.#jobId || !folder.startsWith(RESULTS_FOLDER) ? folder : `jobs/${jobId}/${folder}`;
   }
 
   #lineOf(value: T): string {

@@ -94,10 +94,6 @@ export class ChunkLines {
     this.#bytes = all;
   }
 
-  chunkAfter(chunks: number): ChunkLines {
-    return new ChunkLines(this.#object, this.chunk + chunks);
-  }
-
   /** First offset behind the bytes held. */
   get #held(): number {
     return this.#base + this.#bytes.byteLength;

@@ -1,6 +1,7 @@
 import { types } from "../../common/types/type-factories.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import { SourcePositionCodec } from "./source-position-codec.ts";
+import { initialSplit, leastSplit, type SourceSplit } from "./source-splits.ts";
 import type { PollStatus, SourceReader, SourceReaderContext } from "./source.ts";
 
 /** Records that can be made from their number alone. */
@@ -11,33 +12,39 @@ export interface IndexedRecords<T> {
   timestampOf(value: T): number | undefined;
 }
 
-const codec = new SourcePositionCodec(types.row({ nextIndex: types.long() }));
+/** The input is the program itself. */
+const codec = new SourcePositionCodec(types.boolean());
 
-/** Reads every `parallelism`-th record from its subtask's index on; the position is the next index. */
+/** Reads every n-th record, n being the parallelism; after a change of parallelism several such splits, in their common order. */
 export class IndexedSourceReader<T> implements SourceReader<T> {
   readonly #records: IndexedRecords<T>;
   readonly #context: SourceReaderContext;
   readonly #rate: RateLimit;
-  #nextIndex: number;
+  #splits: readonly SourceSplit[];
+  #recordsRead: number;
 
   constructor(records: IndexedRecords<T>, context: SourceReaderContext, rate: RateLimit) {
     this.#records = records;
     this.#context = context;
     this.#rate = rate;
-    this.#nextIndex = codec.decode(context)?.nextIndex ?? context.subtaskIndex;
+    const position = codec.decode(context);
+    this.#splits = position?.splits ?? [initialSplit(context)];
+    this.#recordsRead = position?.recordsRead ?? 0;
   }
 
   poll(limit: number, emit: (value: T, timestamp: number | undefined) => void): PollStatus {
-    const { count } = this.#records;
     const permits = this.#rate.permits(limit);
     for (let read = 0; read < permits; read += 1) {
-      if (count !== undefined && this.#nextIndex >= count) return { kind: "end" };
-      const value = this.#records.at(this.#nextIndex);
-      this.#nextIndex += this.#context.parallelism;
+      const split = this.#next();
+      if (split === undefined) return { kind: "end" };
+      const value = this.#records.at(split.next);
+      const advanced = { next: split.next + split.step, step: split.step };
+      this.#splits = this.#splits.map((each) => (each === split ? advanced : each));
+      this.#recordsRead += 1;
       this.#rate.used(1);
       emit(value, this.#records.timestampOf(value));
     }
-    if (count !== undefined && this.#nextIndex >= count) return { kind: "end" };
+    if (this.#next() === undefined) return { kind: "end" };
     return permits === limit ? { kind: "more" } : { kind: "wait-until", dueMillis: this.#rate.dueMillis };
   }
 
@@ -46,10 +53,16 @@ export class IndexedSourceReader<T> implements SourceReader<T> {
   }
 
   snapshotPosition(): ReturnType<SourceReader<T>["snapshotPosition"]> {
-    return codec.encode({ nextIndex: this.#nextIndex }, this.#context);
+    return codec.encode({ splits: this.#splits, recordsRead: this.#recordsRead, input: undefined }, this.#context);
   }
 
   recordsRead(): number {
-    return (this.#nextIndex - this.#context.subtaskIndex) / this.#context.parallelism;
+    return this.#recordsRead;
+  }
+
+  #next(): SourceSplit | undefined {
+    const split = leastSplit(this.#splits);
+    const { count } = this.#records;
+    return split === undefined || (count !== undefined && split.next >= count) ? undefined : split;
   }
 }

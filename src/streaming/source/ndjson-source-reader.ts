@@ -7,6 +7,7 @@ import type { OperatorPart } from "../state/operator-state-codec.ts";
 import { ChunkLines } from "./chunk-lines.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { SourcePositionCodec } from "./source-position-codec.ts";
+import { initialSplit, leastSplit, type SourceSplit } from "./source-splits.ts";
 import type { PollStatus, SourceReader, SourceReaderContext } from "./source.ts";
 
 export interface NdjsonSourceSettings<T> {
@@ -26,24 +27,26 @@ const GREATEST_CHUNK_BYTES = 1024 * 1024;
 const LINE_COUNT_RANGE_BYTES = 1024 * 1024;
 const NEWLINE = 0x0a;
 
-const Position = types.row({
-  /** Of the object that is read: another one has other records at the same place. */
+const OpenObject = types.row({
+  /** Another object has other records at the same place. */
   etag: types.string(),
   size: types.long(),
   chunkBytes: types.long(),
-  chunk: types.long(),
-  /** Where the next line of the chunk begins; missing before its first line was found. */
-  offset: types.optional(types.long()),
-  recordsRead: types.long(),
 });
+type OpenObject = TypeOf<typeof OpenObject>;
 
-/** Missing until the object was first looked at. */
-const codec = new SourcePositionCodec(types.optional(Position));
+/** Units of the splits are chunks; an offset is where the next line of the chunk begins. */
+const codec = new SourcePositionCodec(OpenObject);
 
-type OpenObject = Pick<TypeOf<typeof Position>, "etag" | "size" | "chunkBytes">;
 type Objects = Pick<ObjectStore, "get" | "head">;
 
-/** Reads the chunks of one subtask. */
+/** A split whose chunk is being read. */
+interface OpenSplit {
+  readonly split: SourceSplit;
+  readonly lines: ChunkLines;
+}
+
+/** Reads the chunks of one subtask, in order of the object. */
 export class NdjsonSourceReader<T> implements SourceReader<T> {
   readonly #settings: NdjsonSourceSettings<T>;
   readonly #context: SourceReaderContext;
@@ -52,8 +55,10 @@ export class NdjsonSourceReader<T> implements SourceReader<T> {
   #object: OpenObject | undefined;
   /** Compared with the store before the first read after a restore. */
   #verified = false;
-  #lines: ChunkLines | undefined;
-  #recordsRead = 0;
+  /** Without the one that is being read. */
+  #splits: readonly SourceSplit[];
+  #open: OpenSplit | undefined;
+  #recordsRead: number;
   #badLine: { readonly offset: number; readonly error: unknown } | undefined;
 
   constructor(settings: NdjsonSourceSettings<T>, context: SourceReaderContext) {
@@ -61,22 +66,21 @@ export class NdjsonSourceReader<T> implements SourceReader<T> {
     this.#context = context;
     this.#rate = new RateLimit(context.clock, settings.recordsPerSecond, context.parallelism);
     const position = codec.decode(context);
-    if (position === undefined) return;
-    this.#object = position;
-    this.#recordsRead = position.recordsRead;
-    this.#lines = new ChunkLines(position, position.chunk, position.offset);
+    this.#object = position?.input;
+    this.#splits = position?.splits ?? [initialSplit(context)];
+    this.#recordsRead = position?.recordsRead ?? 0;
   }
 
   poll(limit: number, emit: (value: T, timestamp: number | undefined) => void): PollStatus {
     if (!this.#verified || this.#badLine !== undefined) return { kind: "needs-fetch" };
     const permits = this.#rate.permits(limit);
     for (let read = 0; ;) {
-      const lines = this.#lines;
-      if (lines === undefined || lines.isBeyondEnd) return { kind: "end" };
+      const lines = this.#current();
+      if (lines === undefined) return { kind: "end" };
       const line = lines.peek();
       if (line === "needs-bytes") return { kind: "needs-fetch" };
       if (line === "end-of-chunk") {
-        this.#lines = lines.chunkAfter(this.#context.parallelism);
+        this.#closeChunk();
         continue;
       }
       if (read >= permits)
@@ -99,41 +103,52 @@ export class NdjsonSourceReader<T> implements SourceReader<T> {
    */
   async fetch(objects: Objects): Promise<void> {
     if (this.#badLine !== undefined) throw await this.#badLineError(this.#badLine, objects);
-    if (!this.#verified) await this.#open(objects);
-    const range = this.#lines?.wanted();
-    if (range !== undefined) this.#lines?.append(await this.#read(range, objects));
+    if (!this.#verified) await this.#verify(objects);
+    const lines = this.#current();
+    const range = lines?.wanted();
+    if (range !== undefined) lines?.append(await this.#read(range, objects));
   }
 
   snapshotPosition(): OperatorPart {
-    const object = this.#object;
-    const lines = this.#lines;
-    const position =
-      object === undefined || lines === undefined
-        ? undefined
-        : {
-            etag: object.etag,
-            size: object.size,
-            chunkBytes: object.chunkBytes,
-            chunk: lines.chunk,
-            ...(lines.isAligned ? { offset: lines.offset } : {}),
-            recordsRead: this.#recordsRead,
-          };
-    return codec.encode(position, this.#context);
+    const open = this.#open;
+    const current =
+      open === undefined ? [] : [{ ...open.split, ...(open.lines.isAligned ? { offset: open.lines.offset } : {}) }];
+    const splits = [...current, ...this.#splits];
+    return codec.encode({ splits, recordsRead: this.#recordsRead, input: this.#object }, this.#context);
   }
 
   recordsRead(): number {
     return this.#recordsRead;
   }
 
-  async #open(objects: Objects): Promise<void> {
+  /** The chunk that is being read, or the next one; `undefined` at the end of all. */
+  #current(): ChunkLines | undefined {
+    const object = this.#object;
+    if (this.#open !== undefined || object === undefined) return this.#open?.lines;
+    const split = leastSplit(this.#splits);
+    if (split === undefined) return undefined;
+    const lines = new ChunkLines(object, split.next, split.offset);
+    if (lines.isBeyondEnd) return undefined;
+    this.#splits = this.#splits.filter((other) => other !== split);
+    this.#open = { split, lines };
+    return lines;
+  }
+
+  #closeChunk(): void {
+    if (this.#open === undefined) return;
+    const { next, step } = this.#open.split;
+    this.#splits = [...this.#splits, { next: next + step, step }];
+    this.#open = undefined;
+  }
+
+  async #verify(objects: Objects): Promise<void> {
     const info = await objects.head(this.#storeKey);
     if (info === undefined) throw this.#missing();
     if (this.#object === undefined) {
-      const { parallelism, subtaskIndex } = this.#context;
+      const { parallelism } = this.#context;
       const even = Math.ceil(info.size / (parallelism * CHUNKS_PER_SUBTASK));
       const automatic = Math.min(GREATEST_CHUNK_BYTES, Math.max(LEAST_CHUNK_BYTES, even));
       this.#object = { etag: info.etag, size: info.size, chunkBytes: this.#settings.chunkBytes ?? automatic };
-      this.#lines = new ChunkLines(this.#object, subtaskIndex);
     }
     this.#requireUnchanged(info.etag);
     this.#verified = true;

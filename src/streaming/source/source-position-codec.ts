@@ -1,44 +1,65 @@
-import { SluiceException } from "../../common/exceptions.ts";
 import { types } from "../../common/types/type-factories.ts";
 import type { TypeInformation } from "../../common/types/type-information.ts";
 import { OperatorStateCodec, type OperatorPart } from "../state/operator-state-codec.ts";
+import { shareOf, type SourceSplit } from "./source-splits.ts";
 import type { SourceReaderContext } from "./source.ts";
 
-/** A position with the parallelism under which it was taken. */
-interface TakenPosition<Position> {
-  readonly parallelism: number;
-  readonly position: Position;
+const Split = types.row({ next: types.long(), step: types.long(), offset: types.optional(types.long()) });
+
+/** How far a subtask has come. */
+export interface SourcePosition<Input> {
+  readonly splits: readonly SourceSplit[];
+  /** Since the job's first start. */
+  readonly recordsRead: number;
+  /** What is read; `undefined` before it was first looked at. */
+  readonly input: Input | undefined;
 }
 
-/** Positions of sources that divide their input by the number of subtasks. */
-export class SourcePositionCodec<Position> {
-  readonly #codec: OperatorStateCodec<TakenPosition<Position>>;
+interface TakenPosition<Input> extends SourcePosition<Input> {
+  readonly parallelism: number;
+}
 
-  constructor(type: TypeInformation<Position>) {
+/** Positions of sources whose input the subtasks divide among them. */
+export class SourcePositionCodec<Input> {
+  readonly #codec: OperatorStateCodec<TakenPosition<Input>>;
+
+  constructor(input: TypeInformation<Input>) {
+    const type = types.row({
+      parallelism: types.int(),
+      recordsRead: types.long(),
+      splits: types.list(Split),
+      input: types.optional(input),
+    });
+    // The row's type says "may be missing" where the interface says "or undefined"; a row reads and writes both.
     this.#codec = new OperatorStateCodec(
       "position of the source",
-      types.row({ parallelism: types.int(), position: type }),
+      type as unknown as TypeInformation<TakenPosition<Input>>,
     );
   }
 
-  encode(position: Position, context: SourceReaderContext): OperatorPart {
-    return this.#codec.encode({ parallelism: context.parallelism, position });
+  encode(position: SourcePosition<Input>, { parallelism }: SourceReaderContext): OperatorPart {
+    return this.#codec.encode({ parallelism, ...position });
   }
 
   /**
-   * The position to start from; `undefined` for a fresh start.
+   * The position to start from; `undefined` for a fresh start. After a change of parallelism every subtask is given the
+   * positions of all, and takes its share.
    *
-   * @throws STATE_MIGRATION if it was taken under another parallelism or format.
+   * @throws STATE_MIGRATION if it was taken under another format.
    */
-  decode(context: SourceReaderContext): Position | undefined {
-    for (const part of context.restored) {
-      const { parallelism, position } = this.#codec.decode(part);
-      if (parallelism === context.parallelism && context.restored.length === 1) return position;
-      throw new SluiceException(
-        "STATE_MIGRATION",
-        `position of the source: it was taken at parallelism ${parallelism}, the source now runs at ${context.parallelism}`,
-      );
-    }
-    return undefined;
+  decode(context: SourceReaderContext): SourcePosition<Input> | undefined {
+    const taken = context.restored.map((part) => this.#codec.decode(part));
+    const [first] = taken;
+    if (first === undefined) return undefined;
+    if (taken.length === 1 && first.parallelism === context.parallelism) return first;
+    return {
+      splits: shareOf(
+        taken.flatMap(({ splits }) => splits),
+        context,
+      ),
+      // Counted once over all subtasks.
+      recordsRead: context.subtaskIndex === 0 ? taken.reduce((sum, { recordsRead }) => sum + recordsRead, 0) : 0,
+      input: taken.find(({ input }) => input !== undefined)?.input,
+    };
   }
 }

@@ -17,7 +17,10 @@ export interface SourceReaderContext {
   readonly subtaskIndex: number;
   readonly parallelism: number;
   readonly clock: Clock;
-  /** Operator parts (`OperatorSnapshot.operator`) of the snapshots to start from. */
+  /**
+   * Operator parts (`OperatorSnapshot.operator`) of the snapshots to start from: the subtask's own, or after a change of
+   * parallelism those of all, of which each subtask takes its share.
+   */
   readonly restored: readonly NonNullable<OperatorSnapshot["operator"]>[];
 }
 

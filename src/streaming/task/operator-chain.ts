@@ -12,8 +12,15 @@ import type { OperatorSnapshot } from "../state/operator-snapshot.ts";
 import { WatermarkGenerator } from "../time/watermark-generator.ts";
 import { SourceOperator } from "./source-operator.ts";
 
-/** Snapshots to start from, by operator; several per operator after a change of parallelism. */
-export type RestoredState = ReadonlyMap<OperatorID, readonly OperatorSnapshot[]>;
+/** A snapshot to start from. */
+export interface RestoredSnapshot {
+  readonly snapshot: OperatorSnapshot;
+  /** Whether no other subtask starts from it. */
+  readonly owned: boolean;
+}
+
+/** By operator; several per operator after a change of parallelism. */
+export type RestoredState = ReadonlyMap<OperatorID, readonly RestoredSnapshot[]>;
 
 export interface OperatorChainSetup {
   readonly descriptor: TaskDeploymentDescriptor;
@@ -102,7 +109,10 @@ export class OperatorChain {
     const { operatorId, implementation } = node;
     switch (implementation.kind) {
       case "source": {
-        const reader = implementation.source.createReader({ ...this.#subtask(), restored: this.#restoredParts(node) });
+        const reader = implementation.source.createReader({
+          ...this.#subtask(),
+          restored: this.#restoredParts(node, "all"),
+        });
         const watermarks =
           implementation.watermarks && new WatermarkGenerator(implementation.watermarks, `source "${node.name}"`);
         return { kind: "source", operatorId, source: new SourceOperator(reader, watermarks, output) };
@@ -115,7 +125,7 @@ export class OperatorChain {
           operatorName: node.name,
           maxParallelism: this.#setup.descriptor.maxParallelism,
           output,
-          restored: this.#setup.restored.get(operatorId) ?? [],
+          restored: (this.#setup.restored.get(operatorId) ?? []).map(({ snapshot }) => snapshot),
         });
         return { kind: "operator", operatorId, operator };
       }
@@ -127,7 +137,8 @@ export class OperatorChain {
           attemptNumber,
           operatorId,
           type: this.#inputType(chained),
-          restored: this.#restoredParts(node),
+          // Pending output is committed by one.
+          restored: this.#restoredParts(node, "owned"),
         });
         return { kind: "sink", operatorId, writer, written: 0 };
       }
@@ -146,9 +157,9 @@ export class OperatorChain {
     return { subtaskIndex, parallelism, clock: this.#setup.clock };
   }
 
-  #restoredParts(node: StreamNode): readonly NonNullable<OperatorSnapshot["operator"]>[] {
+  #restoredParts(node: StreamNode, which: "all" | "owned"): readonly NonNullable<OperatorSnapshot["operator"]>[] {
     const restored = this.#setup.restored.get(node.operatorId) ?? [];
-    return restored.flatMap((snapshot) => snapshot.operator ?? []);
+    return restored.flatMap(({ snapshot, owned }) => (owned || which === "all" ? (snapshot.operator ?? []) : []));
   }
 }
 

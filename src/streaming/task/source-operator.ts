@@ -33,6 +33,11 @@ export class SourceOperator {
     return status;
   }
 
+  /** Nothing is read any more: the last watermark. */
+  end(): void {
+    this.#output.emitWatermark(MAX_WATERMARK);
+  }
+
   async fetch(objects: Pick<ObjectStore, "get" | "head">): Promise<void> {
     await this.#reader.fetch(objects);
   }

@@ -2,6 +2,7 @@ import type { Clock } from "../../common/clock.ts";
 import { SluiceException } from "../../common/exceptions.ts";
 import type { ExecutionAttemptID } from "../../common/ids.ts";
 import type { ObjectStore } from "../../runtime/blob/object-store.ts";
+import type { CheckpointTrigger } from "../../runtime/taskexecutor/task-host.ts";
 import { serializeThrowable } from "../../runtime/messages/serialized-throwable.ts";
 import type { TaskDeploymentDescriptor } from "../../runtime/messages/task-deployment-descriptor.ts";
 import type { TaskExecutionState } from "../../runtime/messages/task-execution-state.ts";
@@ -121,11 +122,12 @@ export class StreamTask {
     for (const partition of this.channels.partitions) partition.flush();
   }
 
-  triggerCheckpoint(checkpointId: number, timestampMillis: number): void {
-    if (this.#state !== "RUNNING") {
+  triggerCheckpoint(trigger: Omit<CheckpointTrigger, "attemptIds">): void {
+    const { checkpointId } = trigger;
+    if (this.#state !== "RUNNING" || this.#checkpoints.stop !== undefined) {
       this.#checkpoints.decline(
         checkpointId,
-        this.isTerminal ? "CHECKPOINT_DECLINED_TASK_CLOSING" : "CHECKPOINT_DECLINED_TASK_NOT_READY",
+        this.#state === "INITIALIZING" ? "CHECKPOINT_DECLINED_TASK_NOT_READY" : "CHECKPOINT_DECLINED_TASK_CLOSING",
       );
       return;
     }
@@ -137,7 +139,10 @@ export class StreamTask {
     }
     aligner.handled(checkpointId);
     const arrivedMillis = this.#setup.clock.now();
-    this.#guarded(() => this.#snapshot({ checkpointId, timestampMillis, arrivedMillis, processedBytes }));
+    this.#guarded(() => {
+      if (trigger.options?.kind === "stop-with-savepoint" && trigger.options.drain) this.#drain();
+      this.#snapshot({ ...trigger, arrivedMillis, processedBytes });
+    });
   }
 
   /** Dropped if the task is not RUNNING (CP-19). */
@@ -145,8 +150,12 @@ export class StreamTask {
     if (this.#state === "RUNNING") this.#checkpoints.completed(checkpointId);
   }
 
+  /** A task that has stopped at this savepoint goes on; one that was drained cannot, and fails. */
   notifyCheckpointAborted(checkpointId: number): void {
+    const { stop } = this.#checkpoints;
     this.#checkpoints.aborted(checkpointId);
+    if (stop?.checkpointId !== checkpointId || !stop.drain) return;
+    this.fail(new SluiceException("CHECKPOINT", `savepoint ${checkpointId} was aborted after it had drained the task`));
   }
 
   cancel(): void {
@@ -203,7 +212,7 @@ export class StreamTask {
   }
 
   #takesInput(): boolean {
-    return this.#state === "RUNNING" && !this.#isBackPressured();
+    return this.#state === "RUNNING" && this.#checkpoints.stop === undefined && !this.#isBackPressured();
   }
 
   #isBackPressured(): boolean {
@@ -268,6 +277,13 @@ export class StreamTask {
     }
   }
 
+  /** Ends the data here and now, as if the source had none left (SVP-05). */
+  #drain(): void {
+    if (this.#endOfData) return;
+    this.#requireChain().source?.end();
+    this.#endData();
+  }
+
   #endData(): void {
     this.#requireChain().endInput();
     this.#endOfData = true;
@@ -277,13 +293,18 @@ export class StreamTask {
   }
 
   #snapshot(barrier: ArrivedBarrier): void {
-    const { checkpointId, timestampMillis } = barrier;
+    const { checkpointId, timestampMillis, options } = barrier;
     if (this.#checkpoints.isAborted(checkpointId)) {
       this.#forwardCancel(checkpointId);
       return;
     }
     for (const partition of this.channels.partitions) {
-      partition.broadcast({ kind: "barrier", checkpointId, timestampMillis });
+      partition.broadcast({
+        kind: "barrier",
+        checkpointId,
+        timestampMillis,
+        ...(options === undefined ? {} : { options }),
+      });
     }
     this.#checkpoints.take(this.#requireChain(), barrier, this.channels.gate.processedBytes);
   }

@@ -1,6 +1,6 @@
 import type { Clock } from "../../common/clock.ts";
 import type { ObjectStore } from "../../runtime/blob/object-store.ts";
-import type { TaskCheckpointFailureReason } from "../../runtime/messages/checkpoint-messages.ts";
+import type { CheckpointOptions, TaskCheckpointFailureReason } from "../../runtime/messages/checkpoint-messages.ts";
 import { serializeThrowable } from "../../runtime/messages/serialized-throwable.ts";
 import type { TaskDeploymentDescriptor } from "../../runtime/messages/task-deployment-descriptor.ts";
 import type { ArrivedBarrier } from "../network/barrier-aligner.ts";
@@ -17,12 +17,19 @@ interface SubtaskCheckpointsSetup {
 /** A snapshot between its synchronous and its asynchronous part. */
 interface TakenSnapshot {
   readonly checkpointId: number;
+  readonly stateKey: string;
   readonly state: Uint8Array | undefined;
   readonly sourcePosition: number | undefined;
   readonly takenMillis: number;
   readonly alignmentMillis: number;
   readonly startDelayMillis: number;
   readonly processedBytes: number;
+}
+
+/** The savepoint at which the task stopped. */
+export interface StopSavepoint {
+  readonly checkpointId: number;
+  readonly drain: boolean;
 }
 
 /** One subtask's part of the checkpoints (Flink `SubtaskCheckpointCoordinatorImpl`): snapshot, upload, ack, commit. */
@@ -36,6 +43,7 @@ export class SubtaskCheckpoints {
   #endOfData = false;
   /** First checkpoint taken after the end of data. */
   #final: number | undefined;
+  #stop: StopSavepoint | undefined;
 
   constructor(setup: SubtaskCheckpointsSetup) {
     this.#setup = setup;
@@ -51,9 +59,18 @@ export class SubtaskCheckpoints {
     return this.#lastCompleted > this.#lastCommitted;
   }
 
-  /** The task's end of data is covered by a completed checkpoint, and its sinks have committed it (CP-29). */
+  /**
+   * The task's end of data is covered by a completed checkpoint, or the savepoint it stopped at is complete, and its sinks have
+   * committed that (CP-29, SVP-05).
+   */
   get isFinalCommitted(): boolean {
-    return this.#final !== undefined && this.#lastCommitted >= this.#final;
+    const last = this.#stop?.checkpointId ?? this.#final;
+    return last !== undefined && this.#lastCommitted >= last;
+  }
+
+  /** Set once the task has taken the savepoint that it ends with. */
+  get stop(): StopSavepoint | undefined {
+    return this.#stop;
   }
 
   isAborted(checkpointId: number): boolean {
@@ -67,10 +84,11 @@ export class SubtaskCheckpoints {
 
   /** The synchronous part: the chain's state as of now. */
   take(chain: OperatorChain, barrier: ArrivedBarrier, processedBytes: number): void {
-    const { checkpointId } = barrier;
+    const { checkpointId, options } = barrier;
     const takenMillis = this.#setup.clock.now();
     this.#snapshots.push({
       checkpointId,
+      stateKey: this.#stateKey(checkpointId, options),
       state: encodeSubtaskState(chain.snapshot(checkpointId)),
       sourcePosition: chain.source?.recordsRead(),
       takenMillis,
@@ -81,6 +99,7 @@ export class SubtaskCheckpoints {
     this.#lastTaken = checkpointId;
     for (const id of this.#aborted) if (id <= checkpointId) this.#aborted.delete(id);
     if (this.#endOfData) this.#final ??= checkpointId;
+    if (options?.kind === "stop-with-savepoint") this.#stop = { checkpointId, drain: options.drain };
   }
 
   /** The asynchronous part of the oldest snapshot: stages the sinks, stores the state, acknowledges. */
@@ -90,7 +109,7 @@ export class SubtaskCheckpoints {
     const { checkpointId } = snapshot;
     try {
       await chain.stage(objects);
-      const handle = await storeSubtaskState(snapshot.state, { objects, key: this.#stateKey(checkpointId) });
+      const handle = await storeSubtaskState(snapshot.state, { objects, key: snapshot.stateKey });
       if (!this.#snapshots.includes(snapshot)) return;
       this.#setup.report.acknowledge(checkpointId, {
         attemptId: this.#setup.descriptor.attemptId,
@@ -117,6 +136,7 @@ export class SubtaskCheckpoints {
   /** No snapshot is taken for it any more, and one under way is not acknowledged. */
   aborted(checkpointId: number): void {
     if (checkpointId > this.#lastTaken) this.#aborted.add(checkpointId);
+    if (this.#stop?.checkpointId === checkpointId) this.#stop = undefined;
     this.#drop(checkpointId);
   }
 
@@ -141,8 +161,10 @@ export class SubtaskCheckpoints {
     this.#snapshots = this.#snapshots.filter((snapshot) => snapshot.checkpointId !== checkpointId);
   }
 
-  #stateKey(checkpointId: number): string {
+  #stateKey(checkpointId: number, options: CheckpointOptions | undefined): string {
     const { jobVertexId, subtaskIndex } = this.#setup.descriptor;
-    return `state/chk-${checkpointId}/${jobVertexId}-${subtaskIndex}`;
+    const directory =
+      options === undefined || options.kind === "checkpoint" ? `state/chk-${checkpointId}/` : options.directory;
+    return `${directory}${jobVertexId}-${subtaskIndex}`;
   }
 }

@@ -6,7 +6,7 @@ import type { TaskDeploymentDescriptor } from "../../runtime/messages/task-deplo
 import type { OperatorSnapshot } from "../state/operator-snapshot.ts";
 import { keyGroupRangeOf } from "../state/key-group-assignment.ts";
 import { encodeSnapshot, readSnapshot, snapshotInMemory, type SnapshotBytes } from "../state/snapshot-format.ts";
-import type { RestoredState } from "./operator-chain.ts";
+import type { RestoredSnapshot, RestoredState } from "./operator-chain.ts";
 
 /** One subtask's snapshot as bytes; `undefined` if no operator has state. */
 export function encodeSubtaskState(snapshots: readonly OperatorSnapshot[]): Uint8Array | undefined {
@@ -35,10 +35,15 @@ export async function loadRestoredState(
 ): Promise<RestoredState> {
   const { restore, subtaskIndex, parallelism, maxParallelism } = descriptor;
   const keyGroups = keyGroupRangeOf(subtaskIndex, parallelism, maxParallelism);
-  const byOperator = new Map<OperatorID, OperatorSnapshot[]>();
-  for (const handle of restore?.state ?? []) {
+  const byOperator = new Map<OperatorID, RestoredSnapshot[]>();
+  const handles = [
+    ...(restore?.state ?? []).map((handle) => ({ handle, owned: true })),
+    ...(restore?.shared ?? []).map((handle) => ({ handle, owned: false })),
+  ];
+  for (const { handle, owned } of handles) {
     for (const snapshot of await readSnapshot(bytesOf(handle, objects), keyGroups)) {
-      byOperator.set(snapshot.operatorId, [...(byOperator.get(snapshot.operatorId) ?? []), snapshot]);
+      const { operatorId } = snapshot;
+      byOperator.set(operatorId, [...(byOperator.get(operatorId) ?? []), { snapshot, owned }]);
     }
   }
   return byOperator;

@@ -89,11 +89,12 @@ export class TaskHostCore implements TaskHost, ExchangeLink {
   }
 
   async triggerCheckpoint(trigger: CheckpointTrigger): Promise<void> {
-    const { checkpointId, timestampMillis } = trigger;
-    for (const attemptId of trigger.attemptIds) {
+    const { attemptIds, ...barrier } = trigger;
+    const { checkpointId } = barrier;
+    for (const attemptId of attemptIds) {
       const task = this.#tasks.get(attemptId);
       if (task === undefined) this.#report.decline({ checkpointId, attemptId, reason: "TASK_CHECKPOINT_FAILURE" });
-      else task.triggerCheckpoint(checkpointId, timestampMillis);
+      else task.triggerCheckpoint(barrier);
     }
     this.#resume();
   }
@@ -105,6 +106,7 @@ export class TaskHostCore implements TaskHost, ExchangeLink {
 
   async notifyCheckpointAborted(checkpointId: number): Promise<void> {
     for (const task of this.#tasks.values()) task.notifyCheckpointAborted(checkpointId);
+    this.#resume();
   }
 
   async deliver(flush: ExchangeFlush): Promise<readonly CreditGrant[]> {

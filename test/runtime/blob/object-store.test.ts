@@ -75,6 +75,21 @@ describe("JobObjectStore", () => {
     expect(await view.head("state/chk-1/v-0")).toBeUndefined();
   });
 
+  it("reads savepoints and other jobs of the cluster, writes savepoints and results, deletes neither", async () => {
+    const store = new InMemoryObjectStore(clock);
+    const view = new JobObjectStore(store, "default", JOB);
+    const refused = { code: "INVALID_ARGUMENT", message: expect.stringContaining("object key") as string };
+    await store.put(`v1/default/jobs/${OTHER}/chk-1/v-0`, bytes(1));
+    expect(await view.head(`jobs/${OTHER}/chk-1/v-0`)).toMatchObject({ size: 1 });
+    await expect(view.put(`jobs/${OTHER}/chk-1/v-0`, bytes(2))).rejects.toMatchObject(refused);
+    await view.put(`jobs/${OTHER}/results/rows/manifest`, bytes(2));
+    await view.put("savepoints/one/v-0", bytes(3));
+    for (const key of [`jobs/${OTHER}/results/rows/manifest`, "savepoints/one/v-0"]) {
+      expect(await store.head(`v1/default/${key}`)).toMatchObject({ size: 1 });
+      await expect(view.delete([key])).rejects.toMatchObject(refused);
+    }
+  });
+
   it.each([
     "",
     "chk-1",

@@ -61,6 +61,27 @@ describe("CollectionSource", () => {
     );
   });
 
+  it("RST-08: at another parallelism what is left is divided, each subtask's share in order", () => {
+    const layout = fc.record({ before: fc.integer({ min: 1, max: 5 }), after: fc.integer({ min: 1, max: 5 }) });
+    fc.assert(
+      fc.property(layout, fc.array(fc.nat({ max: 9 }), { minLength: 5, maxLength: 5 }), ({ before, after }, stops) => {
+        const values = Array.from({ length: 40 }, (_, index) => index);
+        const source = CollectionSource.of(values, types.int());
+        const first = Array.from({ length: before }, (_, subtaskIndex) =>
+          source.createReader(context({ subtaskIndex, parallelism: before })),
+        );
+        const read = first.flatMap((reader, index) => readSome(reader, stops[index] ?? 0));
+        const positions = first.map((reader) => reader.snapshotPosition());
+        const shares = Array.from({ length: after }, (_, subtaskIndex) => {
+          const restored = after === before ? positions.slice(subtaskIndex, subtaskIndex + 1) : positions;
+          return readSome(source.createReader(context({ subtaskIndex, parallelism: after, restored })), 100);
+        });
+        for (const share of shares) expect(share).toEqual(share.toSorted((left, right) => left - right));
+        expect([...read, ...shares.flat()].sort((left, right) => left - right)).toEqual(values);
+      }),
+    );
+  });
+
   it("is another graph with other records, and names one that is none of the type", () => {
     const description = (values: readonly string[]): string => CollectionSource.of(values, types.string()).description;
     expect(description(["a", "b"])).toBe(description(["a", "b"]));

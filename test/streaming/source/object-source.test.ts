@@ -172,13 +172,50 @@ describe("ObjectSource.ndjson", () => {
     await expect(readAll(restored, objects)).rejects.toThrow("in/data.ndjson was replaced while the job read it");
   });
 
-  it("refuses a position of another parallelism", async () => {
-    const objects = await stored("1\n");
-    const reader = jsonReader();
-    await readAll(reader, objects);
-    expect(() => jsonReader({}, { parallelism: 2, restored: [reader.snapshotPosition()] })).toThrow(
-      "taken at parallelism 1, the source now runs at 2",
+  it("RST-08: at any other parallelism the subtasks divide what is left, again and again", async () => {
+    const stops = fc.array(fc.nat({ max: 8 }), { minLength: 5, maxLength: 5 });
+    const rescales = fc.array(fc.record({ parallelism: fc.integer({ min: 1, max: 5 }), stops }), { maxLength: 4 });
+    await fc.assert(
+      fc.asyncProperty(text, fc.integer({ min: 1, max: 80 }), rescales, async (content, chunkBytes, lives) => {
+        const objects = await stored(content);
+        const records: unknown[] = [];
+        let restored: SourceReaderContext["restored"] = [];
+        let before = 0;
+        for (const { parallelism, stops: limits } of [...lives, { parallelism: 3, stops: [] }]) {
+          const unchanged = restored.length === parallelism && before === parallelism;
+          const readers = Array.from({ length: parallelism }, (_, subtaskIndex) =>
+            jsonReader(
+              { chunkBytes },
+              {
+                subtaskIndex,
+                parallelism,
+                restored: unchanged ? restored.slice(subtaskIndex, subtaskIndex + 1) : restored,
+              },
+            ),
+          );
+          expect(readers.reduce((sum, reader) => sum + reader.recordsRead(), 0)).toBe(records.length);
+          for (const [index, reader] of readers.entries()) {
+            records.push(...(await readAll(reader, objects, limits[index] ?? Number.POSITIVE_INFINITY)));
+          }
+          restored = readers.map((reader) => reader.snapshotPosition());
+          before = parallelism;
+        }
+        expect(sorted(records)).toEqual(sorted(plainSplit(content)));
+      }),
+      { numRuns: 200 },
     );
+  });
+
+  it("RST-08: more subtasks than before all get something to read", async () => {
+    const content = Array.from({ length: 4_000 }, (_, index) => `{"index":${index}}\n`).join("");
+    const objects = await stored(content);
+    const before = jsonReader({ chunkBytes: 500 });
+    await readAll(before, objects, 100);
+    for (let subtaskIndex = 0; subtaskIndex < 4; subtaskIndex += 1) {
+      const restored = [before.snapshotPosition()];
+      const after = jsonReader({ chunkBytes: 500 }, { subtaskIndex, parallelism: 4, restored });
+      expect((await readAll(after, objects)).length).toBeGreaterThan(800);
+    }
   });
 
   it("refuses a line that does not fit in memory", async () => {
