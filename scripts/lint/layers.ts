@@ -37,7 +37,7 @@ export const ROOT_FILES = {
  * The components of the control plane. A component sees another one only through its `*-gateway.ts`, its `*-id.ts` and
  * `runtime/messages/`, which is what keeps JobMaster and TaskExecutor, who call each other, free of an import cycle.
  */
-export const COMPONENTS = ["dispatcher", "jobmaster", "resourcemanager", "taskexecutor"] as const;
+export const COMPONENTS = ["cluster", "dispatcher", "jobmaster", "resourcemanager", "taskexecutor"] as const;
 
 /** Where modules of the Workers platform (`cloudflare:*`) may be imported. */
 export const PLATFORM_FOLDERS = ["transport/durable-object", "storage/durable-object", "entrypoint"] as const;

@@ -1,7 +1,7 @@
 import { SluiceException } from "../common/exceptions.ts";
 import { brandId, type JobID, type ResourceID } from "../common/ids.ts";
 import type { JobModuleReference } from "../runtime/jobgraph/job-graph.ts";
-import { clusterOf, parseObjectName, taskExecutorAddress } from "../runtime/object-name.ts";
+import { clusterOf, jurisdictionOf, parseObjectName, taskExecutorAddress } from "../runtime/object-name.ts";
 import { TaskExecutor } from "../runtime/taskexecutor/task-executor.ts";
 import { TaskExecutorGateway } from "../runtime/taskexecutor/task-executor-gateway.ts";
 import type { ExchangeLink } from "../streaming/network/exchange-link.ts";
@@ -56,7 +56,13 @@ function facetPlatform(state: DurableObjectState, env: Environment): FacetPlatfo
     },
     abortFacet: (reason) => state.facets.abort(FACET_NAME, new Error(reason)),
     openExchange: (peer, module) => {
-      const stub = env.TASK_EXECUTOR.getByName(taskExecutorAddress(clusterOf(address), peer));
+      const cluster = clusterOf(address);
+      // The platform's list of jurisdictions grows; it refuses the ones that it does not know.
+      const jurisdiction = jurisdictionOf(cluster) as DurableObjectJurisdiction | undefined;
+      const { TASK_EXECUTOR: everywhere } = env;
+      const stub = (jurisdiction === undefined ? everywhere : everywhere.jurisdiction(jurisdiction)).getByName(
+        taskExecutorAddress(cluster, peer),
+      );
       return (stub as unknown as ExchangeOpener).openExchange(module);
     },
   };

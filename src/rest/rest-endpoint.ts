@@ -1,10 +1,13 @@
 import { Hono } from "hono";
 import type { ObjectStore } from "../runtime/blob/object-store.ts";
+import type { ClusterRegistryGateway } from "../runtime/cluster/cluster-registry-gateway.ts";
 import type { DispatcherGateway } from "../runtime/dispatcher/dispatcher-gateway.ts";
 import type { ResourceManagerGateway } from "../runtime/resourcemanager/resource-manager-gateway.ts";
-import { DEFAULT_CLUSTER, isClusterName } from "../runtime/object-name.ts";
+import type { ClusterName } from "../runtime/object-name.ts";
 import { checkAccess } from "./access-policy.ts";
 import type { AccessPolicy } from "./access-policy.ts";
+import { locateCluster, requestedCluster } from "./cluster-locator.ts";
+import type { ClusterLocations } from "./cluster-locator.ts";
 import { toErrorAnswer } from "./exception-mapping.ts";
 import { CHECKPOINT_ROUTES } from "./handler/checkpoint-handlers.ts";
 import { CLUSTER_ROUTES } from "./handler/cluster-handlers.ts";
@@ -16,21 +19,23 @@ import { JOB_RESULTS_ROUTES } from "./handler/job-results-handler.ts";
 import { OBJECT_ROUTES } from "./handler/object-handlers.ts";
 import { jsonResponse } from "./handler/rest-handler.ts";
 import type { ClusterServices, RestRoute } from "./handler/rest-handler.ts";
+import { SLUICE_CLUSTER_ROUTES } from "./handler/sluice-cluster-handlers.ts";
 import { SLUICE_JOB_ROUTES } from "./handler/sluice-job-handlers.ts";
 import { TASK_MANAGER_ROUTES } from "./handler/task-manager-handlers.ts";
-import { RestHandlerException } from "./rest-handler-exception.ts";
 
-/** What the REST endpoint needs of the cluster behind it. The factories are called per request and may not block. */
+/** What the REST endpoint needs of the clusters behind it. The factories are called per request and may not block. */
 export interface RestServices extends Pick<ClusterServices, "modules" | "clock" | "ids" | "log"> {
-  readonly dispatcher: (cluster: string) => DispatcherGateway;
-  readonly resourceManager: (cluster: string) => ResourceManagerGateway;
+  readonly dispatcher: (cluster: ClusterName) => DispatcherGateway;
+  readonly resourceManager: (cluster: ClusterName) => ResourceManagerGateway;
+  readonly clusters: () => ClusterRegistryGateway;
+  /** Shared by all requests of one process. */
+  readonly clusterLocations: ClusterLocations;
+  /** Domain whose subdomains name clusters. */
+  readonly clusterDomain?: string | undefined;
   /** With the real keys, `v1/<cluster>/...`. */
   readonly objects: (cluster: string) => ObjectStore;
   readonly access: AccessPolicy;
 }
-
-/** Names the cluster of a request; without it the cluster is `default`. */
-export const CLUSTER_HEADER = "Sluice-Cluster";
 
 /** All routes, constants before parameters (contract: rest-v1 6.4), as the router takes the first that fits. */
 export const REST_ROUTES: readonly RestRoute[] = [
@@ -44,6 +49,7 @@ export const REST_ROUTES: readonly RestRoute[] = [
   ...SLUICE_JOB_ROUTES,
   ...JOB_RESULTS_ROUTES,
   ...OBJECT_ROUTES,
+  ...SLUICE_CLUSTER_ROUTES,
 ].toSorted((left, right) => compareUrls(left.headers.url, right.headers.url));
 
 /**
@@ -59,7 +65,7 @@ export function createRestEndpoint(services: RestServices): Hono {
         return await answer({
           raw: context.req.raw,
           pathParameters: context.req.param(),
-          services: clusterServices(services, context.req.header(CLUSTER_HEADER) ?? DEFAULT_CLUSTER),
+          services: await clusterServices(services, requestedCluster(context.req.raw, services.clusterDomain)),
         });
       } catch (error) {
         return errorResponse(services, context.req.raw, error);
@@ -86,18 +92,16 @@ function errorResponse(services: RestServices, request: Request, error: unknown)
   return response;
 }
 
-function clusterServices(services: RestServices, cluster: string): ClusterServices {
-  if (!isClusterName(cluster)) {
-    throw new RestHandlerException(
-      400,
-      `${CLUSTER_HEADER}: expected 1 to 100 letters, digits, dashes and underscores, got "${cluster}"`,
-    );
-  }
+async function clusterServices(services: RestServices, name: string): Promise<ClusterServices> {
+  const clusters = services.clusters();
+  const memory = { locations: services.clusterLocations, nowMillis: services.clock.now() };
+  const cluster = await locateCluster(name, clusters, memory);
   return {
-    cluster,
+    cluster: name,
+    clusters,
     dispatcher: services.dispatcher(cluster),
     resourceManager: services.resourceManager(cluster),
-    objects: services.objects(cluster),
+    objects: services.objects(name),
     modules: services.modules,
     clock: services.clock,
     ids: services.ids,

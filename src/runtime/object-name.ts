@@ -7,7 +7,13 @@ const SCHEME = "v1";
 const NO_JURISDICTION = "-";
 export const DEFAULT_CLUSTER = "default";
 
-export const ENDPOINT_KINDS = ["dispatcher", "resource-manager", "job-master", "task-executor"] as const;
+export const ENDPOINT_KINDS = [
+  "cluster-registry",
+  "dispatcher",
+  "resource-manager",
+  "job-master",
+  "task-executor",
+] as const;
 /** Kind of an endpoint; the transport chooses the Durable Object class by it. */
 export type EndpointKind = (typeof ENDPOINT_KINDS)[number];
 
@@ -56,12 +62,22 @@ export function clusterName(cluster: string = DEFAULT_CLUSTER): ClusterName {
   return { jurisdiction: NO_JURISDICTION, cluster };
 }
 
+/** The jurisdiction that the cluster's objects are restricted to, if there is one. */
+export function jurisdictionOf({ jurisdiction }: ClusterName): string | undefined {
+  return jurisdiction === NO_JURISDICTION ? undefined : jurisdiction;
+}
+
 /** Cluster of the endpoint with this address. @throws SluiceException INVALID_ARGUMENT if it is no object name. */
 export function clusterOf(address: string): ClusterName {
   const name = parseObjectName(address);
   if (name === undefined)
     throw new SluiceException("INVALID_ARGUMENT", `address: expected an object name, got ${address}`);
   return { jurisdiction: name.jurisdiction, cluster: name.cluster };
+}
+
+/** There is one registry of clusters for all of them. */
+export function clusterRegistryAddress(): string {
+  return formatObjectName({ ...clusterName(), kind: "cluster-registry", id: "cluster-registry" });
 }
 
 export function dispatcherAddress(cluster: ClusterName): string {

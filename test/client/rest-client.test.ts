@@ -75,7 +75,7 @@ describe("RestClient against the endpoint", () => {
   it("sends token and cluster", async () => {
     const seen: string[] = [];
     const cluster = new InMemoryCluster();
-    const dispatcher = (name: string) => {
+    const dispatcher = ({ cluster: name }: { readonly cluster: string }) => {
       seen.push(name);
       return cluster.dispatcher;
     };

@@ -188,7 +188,7 @@ describe("cluster of a request", () => {
     const seen: string[] = [];
     const cluster = new InMemoryCluster();
     const harness = restHarness({
-      dispatcher: (name) => {
+      dispatcher: ({ cluster: name }) => {
         seen.push(name);
         return cluster.dispatcher;
       },

@@ -4,9 +4,11 @@ import type { JobID } from "../../src/common/ids.ts";
 import { silentLogger } from "../../src/common/log.ts";
 import { createRestEndpoint } from "../../src/rest/rest-endpoint.ts";
 import type { RestServices } from "../../src/rest/rest-endpoint.ts";
+import type { ClusterRegistryGateway } from "../../src/runtime/cluster/cluster-registry-gateway.ts";
 import type { DispatcherGateway } from "../../src/runtime/dispatcher/dispatcher-gateway.ts";
 import type { JobGraph } from "../../src/runtime/jobgraph/job-graph.ts";
 import type { GraphExtractionRequest, JobModuleInspector } from "../../src/runtime/jobgraph/job-module-inspector.ts";
+import { DEFAULT_CLUSTER_QUOTAS } from "../../src/runtime/messages/cluster-quotas.ts";
 import type { UploadedModule } from "../../src/runtime/messages/job-submission.ts";
 import type { ResourceManagerGateway } from "../../src/runtime/resourcemanager/resource-manager-gateway.ts";
 import { InMemoryObjectStore } from "../../src/testing/in-memory-object-store.ts";
@@ -36,6 +38,9 @@ export function testingDispatcherGateway(overrides: Methods<DispatcherGateway> =
     registerModule: async () => ACKNOWLEDGE,
     listModules: unsupported("listModules"),
     deleteModule: async () => true,
+    openCluster: async () => ACKNOWLEDGE,
+    closeCluster: async () => 0,
+    requestClusterQuotas: async () => DEFAULT_CLUSTER_QUOTAS,
     ...overrides,
   };
 }
@@ -57,6 +62,20 @@ export function testingResourceManagerGateway(overrides: Methods<ResourceManager
     requestTaskManagerInfo: unsupported("requestTaskManagerInfo"),
     requestTaskManagerDetailsInfo: unsupported("requestTaskManagerDetailsInfo"),
     requestResourceOverview: unsupported("requestResourceOverview"),
+    openCluster: async () => ACKNOWLEDGE,
+    closeCluster: async () => 0,
+    ...overrides,
+  };
+}
+
+/** Every cluster exists. */
+export function testingClusterRegistryGateway(overrides: Methods<ClusterRegistryGateway> = {}): ClusterRegistryGateway {
+  return {
+    getAddress: () => "v1/-/default/cluster-registry/cluster-registry",
+    createCluster: unsupported("createCluster"),
+    deleteCluster: unsupported("deleteCluster"),
+    requestCluster: async (name) => ({ name, state: "ACTIVE", quotas: DEFAULT_CLUSTER_QUOTAS, createdMillis: NOW }),
+    listClusters: unsupported("listClusters"),
     ...overrides,
   };
 }
@@ -147,6 +166,8 @@ export function restHarness(overrides: Partial<RestServices> = {}): RestHarness 
   const app = createRestEndpoint({
     dispatcher: () => cluster.dispatcher,
     resourceManager: () => testingResourceManagerGateway(),
+    clusters: () => testingClusterRegistryGateway(),
+    clusterLocations: new Map(),
     objects: () => objects,
     modules: testingModuleInspector,
     clock,

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { defineGateway } from "../../src/rpc/index.ts";
 import type { GatewayDescriptor } from "../../src/rpc/index.ts";
+import * as clusterRegistry from "../../src/runtime/cluster/cluster-registry-gateway.ts";
 import * as dispatcher from "../../src/runtime/dispatcher/dispatcher-gateway.ts";
 import * as jobMaster from "../../src/runtime/jobmaster/job-master-gateway.ts";
 import * as resourceManager from "../../src/runtime/resourcemanager/resource-manager-gateway.ts";
@@ -10,6 +11,7 @@ import * as taskExecutor from "../../src/runtime/taskexecutor/task-executor-gate
 
 // Every file under src/runtime that declares a gateway; a new one fails the first test until it stands here.
 const DECLARING_FILES = {
+  "src/runtime/cluster/cluster-registry-gateway.ts": clusterRegistry,
   "src/runtime/dispatcher/dispatcher-gateway.ts": dispatcher,
   "src/runtime/jobmaster/job-master-gateway.ts": jobMaster,
   "src/runtime/resourcemanager/resource-manager-gateway.ts": resourceManager,

@@ -28,6 +28,13 @@ export const JAR_ROUTES: readonly RestRoute[] = [
   // Nothing is stored before the module proved sound. The object goes first: an entry of the index never dangles.
   route(JarUploadHeaders, async ({ raw, query, services }) => {
     const file = await readUploadedFile(raw, query.filename, MODULE_SIZE_LIMIT_BYTES);
+    const { moduleBytes } = await services.dispatcher.requestClusterQuotas();
+    if (file.bytes.byteLength > moduleBytes) {
+      throw new RestHandlerException(
+        429,
+        `moduleBytes: the cluster takes modules of at most ${moduleBytes} bytes, ${file.name} has ${file.bytes.byteLength}`,
+      );
+    }
     const { jobName } = await services.modules.inspect(textOf(file), file.name);
     const hash = await sha256Hex(file.bytes);
     const module: UploadedModule = {

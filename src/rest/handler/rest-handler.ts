@@ -2,6 +2,7 @@ import type { Clock } from "../../common/clock.ts";
 import type { IdSource } from "../../common/ids.ts";
 import type { Logger } from "../../common/log.ts";
 import type { ObjectStore } from "../../runtime/blob/object-store.ts";
+import type { ClusterRegistryGateway } from "../../runtime/cluster/cluster-registry-gateway.ts";
 import type { DispatcherGateway } from "../../runtime/dispatcher/dispatcher-gateway.ts";
 import type { JobModuleInspector } from "../../runtime/jobgraph/job-module-inspector.ts";
 import type { ResourceManagerGateway } from "../../runtime/resourcemanager/resource-manager-gateway.ts";
@@ -13,6 +14,7 @@ export interface ClusterServices {
   readonly cluster: string;
   readonly dispatcher: DispatcherGateway;
   readonly resourceManager: ResourceManagerGateway;
+  readonly clusters: ClusterRegistryGateway;
   /** With the real keys, `v1/<cluster>/...`. */
   readonly objects: ObjectStore;
   readonly modules: JobModuleInspector;

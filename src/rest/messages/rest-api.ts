@@ -4,6 +4,7 @@ import * as jars from "./jar-messages.ts";
 import * as details from "./job-details-messages.ts";
 import * as jobs from "./job-messages.ts";
 import type { MessageHeaders } from "./message-headers.ts";
+import * as clusters from "./sluice-cluster-messages.ts";
 import * as sluice from "./sluice-messages.ts";
 import * as taskManagers from "./task-manager-messages.ts";
 
@@ -42,4 +43,8 @@ export const REST_API: readonly MessageHeaders[] = [
   sluice.ObjectPutHeaders,
   sluice.ObjectGetHeaders,
   sluice.ObjectDeleteHeaders,
+  clusters.ClusterListHeaders,
+  clusters.ClusterGetHeaders,
+  clusters.ClusterPutHeaders,
+  clusters.ClusterDeleteHeaders,
 ];

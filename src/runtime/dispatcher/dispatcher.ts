@@ -104,8 +104,9 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
     const repeated = this.#jobs.findRepeated(submission);
     if (repeated !== undefined) return this.#launcher.awaitStart(repeated);
     const jobGraph = parseJobGraph(submission.jobGraph);
-    checkJobQuotas(this.#cluster.quotas, this.#activeJobs(), jobGraph);
-    return this.#launcher.launch(this.#jobs.add({ ...submission, jobGraph }, this.clock.now()));
+    const { quotas } = this.#cluster;
+    checkJobQuotas(quotas, this.#activeJobs(), jobGraph);
+    return this.#launcher.launch(this.#jobs.add({ ...submission, jobGraph }, this.clock.now(), quotas));
   }
 
   lookupIdempotencyKey(key: string, requestHash: string): IdempotencyLookup {

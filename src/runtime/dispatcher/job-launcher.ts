@@ -41,7 +41,7 @@ export class JobLauncher {
     const graph = jobs.getGraph(jobId);
     if (job.started || graph === undefined) return { jobId };
     return ask<Acknowledge, JobSubmissionResult>(
-      jobMaster(jobId).startJob(graph, address),
+      jobMaster(jobId).startJob(graph, address, job.quotas),
       () => {
         this.#onStarted(jobId);
         return { jobId };
@@ -66,11 +66,11 @@ export class JobLauncher {
 
   onStartTimer(jobId: JobID): undefined | Later<undefined> {
     const { ask, jobs, results, timers, jobMaster, address, log } = this.#services;
-    const graph = jobs.getGraph(jobId);
-    if (graph === undefined || results.has(jobId)) return undefined;
+    const [job, graph] = [jobs.get(jobId), jobs.getGraph(jobId)];
+    if (job === undefined || graph === undefined || results.has(jobId)) return undefined;
     timers.setAfter(START_TIMER + jobId, RETRY_DELAY);
     return ask<Acknowledge, undefined>(
-      jobMaster(jobId).startJob(graph, address),
+      jobMaster(jobId).startJob(graph, address, job.quotas),
       () => this.#onStarted(jobId),
       (error) => {
         log.warn("job could not be started yet", { jobId, error: error.message });
@@ -99,7 +99,8 @@ export class JobLauncher {
     attempt: number,
   ): JobSubmissionResult | Later<JobSubmissionResult> {
     const job = this.#services.jobs.get(jobId);
-    if (job?.started === true) return { jobId };
+    // It may have started by another attempt, and have ended since: its JobMaster refuses what is over.
+    if (job?.started === true || this.#services.results.has(jobId)) return { jobId };
     const mayHelp = isUndelivered(error) || error.retryable;
     if (job !== undefined && mayHelp && attempt < MAX_ATTEMPTS_PER_SUBMISSION) return this.awaitStart(job, attempt + 1);
     if (job !== undefined && mayHelp) {

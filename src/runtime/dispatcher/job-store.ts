@@ -2,6 +2,7 @@ import { SluiceException } from "../../common/exceptions.ts";
 import type { JobID } from "../../common/ids.ts";
 import type { EndpointStorage } from "../../rpc/ports/storage.ts";
 import type { JobGraph } from "../jobgraph/job-graph.ts";
+import type { JobQuotas } from "../messages/cluster-quotas.ts";
 import type { IdempotencyLookup, JobSubmission } from "../messages/job-submission.ts";
 import { requiredSlots } from "../scheduler/slot-sharing.ts";
 import { storedValue } from "../stored-value.ts";
@@ -18,6 +19,8 @@ export interface AcceptedJob {
   readonly cancelRequested: boolean;
   /** Slots it needs. */
   readonly slots: number;
+  /** As they were when it was accepted. */
+  readonly quotas: JobQuotas;
 }
 
 interface IdempotencyRecord {
@@ -92,7 +95,8 @@ export class JobStore {
     return job;
   }
 
-  add({ jobGraph, idempotencyKey, requestHash }: JobSubmission, submittedMillis: number): AcceptedJob {
+  add(submission: JobSubmission, submittedMillis: number, { stateBytes }: JobQuotas): AcceptedJob {
+    const { jobGraph, idempotencyKey, requestHash } = submission;
     const { jobId, name } = jobGraph;
     const job: AcceptedJob = {
       jobId,
@@ -103,6 +107,7 @@ export class JobStore {
       started: false,
       cancelRequested: false,
       slots: requiredSlots(jobGraph),
+      quotas: { stateBytes },
     };
     this.#storage.put(JOB_PREFIX + jobId, job);
     this.#storage.put(GRAPH_PREFIX + jobId, jobGraph);

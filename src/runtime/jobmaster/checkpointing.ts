@@ -1,14 +1,20 @@
 import type { ScheduledCallback } from "../../common/clock.ts";
 import { milliseconds } from "../../common/duration.ts";
+import { SluiceException } from "../../common/exceptions.ts";
 import type { ExecutionAttemptID, ResourceID } from "../../common/ids.ts";
 import { CheckpointCoordinator } from "../checkpoint/checkpoint-coordinator.ts";
 import { CheckpointCoordinatorState } from "../checkpoint/checkpoint-coordinator-state.ts";
 import type { CheckpointEffect, CheckpointEvent, CheckpointInput } from "../checkpoint/checkpoint-messages.ts";
 import type { CheckpointStatsTracker } from "../checkpoint/checkpoint-stats-tracker.ts";
 import type { CheckpointStorage } from "../checkpoint/checkpoint-storage.ts";
-import { sourcePositionOf, type StoredCheckpoint } from "../checkpoint/completed-checkpoint.ts";
+import {
+  sourcePositionOf,
+  type CompletedCheckpoint,
+  type StoredCheckpoint,
+} from "../checkpoint/completed-checkpoint.ts";
 import type { ExecutionGraph } from "../executiongraph/execution-graph.ts";
-import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
+import type { JobQuotas } from "../messages/cluster-quotas.ts";
+import { serializeThrowable, type SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { JobMasterServices } from "./job-master-services.ts";
 import type { JobMasterStorage } from "./job-master-storage.ts";
 import type { TaskManagerTracker } from "./task-manager-tracker.ts";
@@ -20,6 +26,7 @@ export interface CheckpointingParts {
   readonly checkpointStorage: CheckpointStorage;
   readonly graph: ExecutionGraph;
   readonly stats: CheckpointStatsTracker;
+  readonly quotas: JobQuotas;
 }
 
 export interface CheckpointingListener {
@@ -85,12 +92,14 @@ export class Checkpointing {
   }
 
   #perform(effect: CheckpointEffect): void {
-    const { services, checkpointStorage, taskManagers } = this.#parts;
+    const { services, checkpointStorage, taskManagers, quotas } = this.#parts;
     switch (effect.kind) {
       case "trigger-tasks":
         return this.#triggerTasks(effect);
       case "write-metadata": {
-        const { checkpointId } = effect.checkpoint;
+        const { checkpointId, stateSize } = effect.checkpoint;
+        // What was written for it goes when the failure of the job aborts it.
+        if (stateSize > quotas.stateBytes) return this.#listener.onFailJob(tooMuchState(effect.checkpoint, quotas));
         return services.whenSettled(
           checkpointStorage.writeMetadata(effect.checkpoint),
           (pointer) => this.handle({ kind: "metadata-written", ...pointer }),
@@ -170,4 +179,13 @@ export class Checkpointing {
 
 function positionOf(checkpoint: StoredCheckpoint | undefined): number {
   return checkpoint === undefined ? 0 : sourcePositionOf(checkpoint);
+}
+
+/** It would not be less after a restart. */
+function tooMuchState(
+  { checkpointId, stateSize }: CompletedCheckpoint,
+  { stateBytes }: JobQuotas,
+): SerializedThrowable {
+  const message = `stateBytes: checkpoint ${checkpointId} holds ${stateSize} bytes of state; the cluster allows a job ${stateBytes}`;
+  return serializeThrowable(new SluiceException("QUOTA_EXCEEDED", message), { nonRecoverable: true });
 }

@@ -12,6 +12,7 @@ import { snapshotExecutionGraph } from "../executiongraph/execution-graph-snapsh
 import type { AssignedSlot, Execution } from "../executiongraph/execution.ts";
 import { CHECKPOINT_DEFAULTS } from "../jobgraph/job-configuration.ts";
 import type { CheckpointStatsSnapshot } from "../messages/checkpoint-stats.ts";
+import type { JobQuotas } from "../messages/cluster-quotas.ts";
 import type { ExecutionGraphInfo } from "../messages/execution-graph-info.ts";
 import { serializeThrowable, type SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { TaskRestore } from "../messages/task-deployment-descriptor.ts";
@@ -47,6 +48,7 @@ export interface JobExecutionParts {
 export class JobExecution {
   readonly graph: ExecutionGraph;
   readonly #parts: JobExecutionParts;
+  readonly #quotas: JobQuotas;
   readonly #scheduler: DefaultScheduler;
   readonly #tasks: TaskOperations;
   readonly #stats: CheckpointStatsTracker;
@@ -59,6 +61,7 @@ export class JobExecution {
 
   constructor(parts: JobExecutionParts, job: StoredJob) {
     this.#parts = parts;
+    this.#quotas = job.quotas;
     const { services, storage, taskManagers } = parts;
     const { checkpointing } = job.jobGraph.configuration;
     this.graph = new ExecutionGraph(job.jobGraph, job.submittedMillis, {
@@ -102,7 +105,15 @@ export class JobExecution {
     if (this.graph.status !== "CREATED") return;
     const { services, storage, taskManagers, checkpointStorage } = this.#parts;
     this.#checkpointing = new Checkpointing(
-      { services, storage, taskManagers, checkpointStorage, graph: this.graph, stats: this.#stats },
+      {
+        services,
+        storage,
+        taskManagers,
+        checkpointStorage,
+        graph: this.graph,
+        stats: this.#stats,
+        quotas: this.#quotas,
+      },
       {
         onProgress: () => this.handle({ kind: "progress-made" }),
         onFailJob: (failure) => this.handle({ kind: "global-failure", failure }),

@@ -4,6 +4,7 @@ import { ask, defineGateway, tell, type GatewayOf } from "../../rpc/gateway-desc
 import type { JobGraph } from "../jobgraph/job-graph.ts";
 import type { AcknowledgeCheckpoint, DeclineCheckpoint } from "../messages/checkpoint-messages.ts";
 import type { CheckpointStatsSnapshot } from "../messages/checkpoint-stats.ts";
+import type { JobQuotas } from "../messages/cluster-quotas.ts";
 import type { ExecutionGraphInfo, JobDetails } from "../messages/execution-graph-info.ts";
 import type { TaskExecutorToJobMasterPayload } from "../messages/heartbeat-payloads.ts";
 import type { JobStatus } from "../messages/job-status.ts";
@@ -19,7 +20,9 @@ export const JobMasterGateway = defineGateway("JobMaster", {
   fenced: true,
   methods: {
     /** From the Dispatcher: stores the graph and starts scheduling. The same job again acknowledges. */
-    startJob: ask<(jobGraph: JobGraph, dispatcherAddress: string) => Acknowledge>({ idempotent: true }),
+    startJob: ask<(jobGraph: JobGraph, dispatcherAddress: string, quotas: JobQuotas) => Acknowledge>({
+      idempotent: true,
+    }),
     cancel: ask<() => Acknowledge>({ idempotent: true, control: true }),
     /** After the Dispatcher took over the result: drops everything stored. */
     releaseJob: ask<(jobId: JobID) => Acknowledge>({ idempotent: true }),

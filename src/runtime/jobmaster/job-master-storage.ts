@@ -6,6 +6,7 @@ import type { CheckpointPointer } from "../checkpoint/checkpoint-storage.ts";
 import { EXCEPTION_HISTORY_SIZE } from "../executiongraph/exception-history.ts";
 import { NO_RESTARTS, type RestartCounts } from "../executiongraph/restart-counts.ts";
 import type { JobGraph } from "../jobgraph/job-graph.ts";
+import type { JobQuotas } from "../messages/cluster-quotas.ts";
 import type {
   ExceptionHistoryEntry,
   ExecutionGraphInfo,
@@ -17,6 +18,7 @@ import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
 export interface StoredJob {
   readonly jobGraph: JobGraph;
   readonly dispatcherAddress: string;
+  readonly quotas: JobQuotas;
   readonly submittedMillis: number;
 }
 

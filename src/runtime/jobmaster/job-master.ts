@@ -12,6 +12,7 @@ import { jobDetailsOf } from "../executiongraph/execution-graph-snapshot.ts";
 import type { JobGraph } from "../jobgraph/job-graph.ts";
 import type { AcknowledgeCheckpoint, DeclineCheckpoint } from "../messages/checkpoint-messages.ts";
 import type { CheckpointStatsSnapshot } from "../messages/checkpoint-stats.ts";
+import type { JobQuotas } from "../messages/cluster-quotas.ts";
 import type { ExecutionGraphInfo, JobDetails } from "../messages/execution-graph-info.ts";
 import type { TaskExecutorToJobMasterPayload } from "../messages/heartbeat-payloads.ts";
 import type { JobStatus } from "../messages/job-status.ts";
@@ -67,7 +68,7 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
     return undefined;
   }
 
-  startJob(jobGraph: JobGraph, dispatcherAddress: string): Acknowledge | Later<Acknowledge> {
+  startJob(jobGraph: JobGraph, dispatcherAddress: string, quotas: JobQuotas): Acknowledge | Later<Acknowledge> {
     const { jobId } = jobGraph;
     const storage = new JobMasterStorage(this.storage);
     if (this.#state.kind === "released") return this.#refuse("JOB_NOT_FOUND", `job ${jobId} is over`);
@@ -77,7 +78,7 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
         ? ACKNOWLEDGE
         : this.#refuse("CONFLICT", `this JobMaster is for ${present}, not ${jobId}`);
     }
-    const job = { jobGraph, dispatcherAddress, submittedMillis: this.clock.now() };
+    const job = { jobGraph, dispatcherAddress, quotas, submittedMillis: this.clock.now() };
     storage.putJob(job);
     this.#run(job, "created");
     return ACKNOWLEDGE;

@@ -20,9 +20,11 @@ export interface EndpointStub {
   rpc(envelope: RequestEnvelope): Promise<unknown>;
 }
 
+type LocationHint = DurableObjectLocationHint;
+
 /** A Durable Object namespace, as far as this service needs it. */
 export interface EndpointNamespace {
-  getByName(name: string): EndpointStub;
+  getByName(name: string, options?: { readonly locationHint?: LocationHint }): EndpointStub;
   jurisdiction(jurisdiction: string): EndpointNamespace;
 }
 
@@ -34,6 +36,8 @@ export interface DurableObjectRpcServiceOptions {
   readonly log: Logger;
   /** Default 10 s. */
   readonly defaultTimeout?: Duration;
+  /** Near where objects come to life that do not exist yet. Default: near the caller. */
+  readonly locationHint?: string;
 }
 
 const NO_JURISDICTION = "-";
@@ -48,12 +52,15 @@ export class DurableObjectRpcService implements RpcService {
   readonly defaultTimeout: Duration;
   readonly deadLetters: DeadLetters;
   readonly #namespaceOf: (kind: string) => EndpointNamespace | undefined;
+  readonly #locationHint: LocationHint | undefined;
   readonly #gateways: GatewayFactory;
 
   constructor(options: DurableObjectRpcServiceOptions) {
     this.defaultTimeout = options.defaultTimeout ?? DEFAULT_ASK_TIMEOUT;
     this.deadLetters = new DeadLetters(options.log);
     this.#namespaceOf = options.namespaceOf;
+    // The platform's list of locations grows; it refuses the ones that it does not know.
+    this.#locationHint = options.locationHint as LocationHint | undefined;
     this.#gateways = new GatewayFactory(outsideCaller({ rpcService: this, clock: options.clock, ids: options.ids }));
   }
 
@@ -73,7 +80,10 @@ export class DurableObjectRpcService implements RpcService {
     const { jurisdiction, kind } = parseAddress(address) ?? {};
     const namespace = kind === undefined ? undefined : this.#namespaceOf(kind);
     if (namespace === undefined) throw new RpcConnectionException(`${address}: no such endpoint`);
-    return (jurisdiction === undefined ? namespace : namespace.jurisdiction(jurisdiction)).getByName(address);
+    const within = jurisdiction === undefined ? namespace : namespace.jurisdiction(jurisdiction);
+    return this.#locationHint === undefined
+      ? within.getByName(address)
+      : within.getByName(address, { locationHint: this.#locationHint });
   }
 }
 

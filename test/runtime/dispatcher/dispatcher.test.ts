@@ -4,10 +4,11 @@ import { SluiceException } from "../../../src/common/exceptions.ts";
 import type { JobID } from "../../../src/common/ids.ts";
 import type { Epoch } from "../../../src/rpc/fencing/epoch.ts";
 import { DispatcherGateway } from "../../../src/runtime/dispatcher/dispatcher-gateway.ts";
-import { Dispatcher, MAX_ACTIVE_JOBS } from "../../../src/runtime/dispatcher/dispatcher.ts";
+import { Dispatcher } from "../../../src/runtime/dispatcher/dispatcher.ts";
 import { initializingJob } from "../../../src/runtime/dispatcher/job-pictures.ts";
 import { JobMasterGateway } from "../../../src/runtime/jobmaster/job-master-gateway.ts";
 import type { JobMasterId } from "../../../src/runtime/jobmaster/job-master-id.ts";
+import { DEFAULT_CLUSTER_QUOTAS } from "../../../src/runtime/messages/cluster-quotas.ts";
 import type { ExecutionGraphInfo } from "../../../src/runtime/messages/execution-graph-info.ts";
 import type { JobStatus } from "../../../src/runtime/messages/job-status.ts";
 import type { UploadedModule } from "../../../src/runtime/messages/job-submission.ts";
@@ -44,6 +45,8 @@ function picture(status: JobStatus, options: TestingJobOptions = {}): ExecutionG
     requestHash: "",
     started: true,
     cancelRequested: false,
+    slots: 1,
+    quotas: { stateBytes: 1 },
   };
   const drawn = initializingJob(job, graph);
   return { ...drawn, status, statusTimestamps: { ...drawn.statusTimestamps, [status]: 1_000_500 } };
@@ -100,7 +103,11 @@ describe("Dispatcher.submitJob", () => {
     world.fate = () => "deliver";
     await world.clock.advance(11 * SECOND);
     expect(answered).toBe(true);
-    expect(world.sent("startJob")[0]).toEqual([testingJobGraph(), ADDRESS]);
+    expect(world.sent("startJob")[0]).toEqual([
+      testingJobGraph(),
+      ADDRESS,
+      { stateBytes: DEFAULT_CLUSTER_QUOTAS.stateBytes },
+    ]);
   });
 
   it("over SUB-02, SUB-04: a repetition is the same job with the same answer, also while the first is under way", async () => {
@@ -155,14 +162,14 @@ describe("Dispatcher.submitJob", () => {
 
   it("keeps a quota of jobs", async () => {
     using world = new World();
-    for (let number = 1; number <= MAX_ACTIVE_JOBS; number += 1) {
+    for (let number = 1; number <= DEFAULT_CLUSTER_QUOTAS.jobs; number += 1) {
       world.serveJobMaster(number);
       await world.submit({ number });
     }
-    await expect(world.submit({ number: MAX_ACTIVE_JOBS + 1 })).rejects.toEqual(code("QUOTA_EXCEEDED"));
+    await expect(world.submit({ number: DEFAULT_CLUSTER_QUOTAS.jobs + 1 })).rejects.toEqual(code("QUOTA_EXCEEDED"));
     await world.end("FINISHED");
-    world.serveJobMaster(MAX_ACTIVE_JOBS + 1);
-    expect(await world.submit({ number: MAX_ACTIVE_JOBS + 1 })).toBeDefined();
+    world.serveJobMaster(DEFAULT_CLUSTER_QUOTAS.jobs + 1);
+    expect(await world.submit({ number: DEFAULT_CLUSTER_QUOTAS.jobs + 1 })).toBeDefined();
   });
 
   it("starts what was stored when its memory was lost before the JobMaster knew (HA-01)", async () => {

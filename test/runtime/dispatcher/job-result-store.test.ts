@@ -38,7 +38,16 @@ function info(number: number): ExecutionGraphInfo {
   const { jobId, name } = graph;
   return {
     ...initializingJob(
-      { jobId, name, submittedMillis: 0, requestHash: "", started: true, cancelRequested: false },
+      {
+        jobId,
+        name,
+        submittedMillis: 0,
+        requestHash: "",
+        started: true,
+        cancelRequested: false,
+        slots: 1,
+        quotas: { stateBytes: 1 },
+      },
       graph,
     ),
     status: "FINISHED",

@@ -25,6 +25,7 @@ import {
   taskExecutorAddress,
   taskExecutorResourceId,
 } from "../../../src/runtime/object-name.ts";
+import { DEFAULT_CLUSTER_QUOTAS, type JobQuotas } from "../../../src/runtime/messages/cluster-quotas.ts";
 import { ResourceManagerGateway } from "../../../src/runtime/resourcemanager/resource-manager-gateway.ts";
 import { TaskExecutorGateway } from "../../../src/runtime/taskexecutor/task-executor-gateway.ts";
 import { SqliteDatabase } from "../../../src/storage/sqlite/sqlite-database.ts";
@@ -64,6 +65,7 @@ export class JobMasterHarness implements Doubles {
   /** Methods whose replies do not arrive. */
   readonly losingReplies = new Set<string>();
   readonly jobGraph: JobGraph;
+  quotas: JobQuotas = DEFAULT_CLUSTER_QUOTAS;
   readonly #service: LocalRpcService;
 
   constructor(vertices: readonly TestingVertex[] = [{ parallelism: 2 }], configuration: TestingConfiguration = {}) {
@@ -111,7 +113,7 @@ export class JobMasterHarness implements Doubles {
   }
 
   async startJob(): Promise<void> {
-    await this.jobMaster().startJob(this.jobGraph, DISPATCHER);
+    await this.jobMaster().startJob(this.jobGraph, DISPATCHER, this.quotas);
     await this.clock.advance(0);
   }
 

@@ -78,7 +78,7 @@ describe("a job from its start to its end", () => {
     await harness.jobMaster().releaseJob(TESTING_JOB_ID);
     expect(harness.durableTimers).toEqual([]);
     await harness.restartJobMaster();
-    await expect(harness.jobMaster().startJob(harness.jobGraph, "late")).rejects.toMatchObject({
+    await expect(harness.jobMaster().startJob(harness.jobGraph, "late", harness.quotas)).rejects.toMatchObject({
       code: "JOB_NOT_FOUND",
     });
     await expect(statusOf(harness)).rejects.toMatchObject({ code: "JOB_NOT_FOUND" });
@@ -90,7 +90,7 @@ describe("a job from its start to its end", () => {
     await harness.startJob();
     await harness.startJob();
     const other = { ...harness.jobGraph, jobId: brandId<JobID>("9".repeat(32)) };
-    await expect(harness.jobMaster().startJob(other, "d")).rejects.toMatchObject({ code: "CONFLICT" });
+    await expect(harness.jobMaster().startJob(other, "d", harness.quotas)).rejects.toMatchObject({ code: "CONFLICT" });
     expect(harness.argsOf("registerJobMaster")).toHaveLength(1);
   });
 

@@ -128,6 +128,12 @@ export class TestingResourceManager
   requestResourceOverview(): never {
     return unsupported("requestResourceOverview");
   }
+  openCluster(): never {
+    return unsupported("openCluster");
+  }
+  closeCluster(): never {
+    return unsupported("closeCluster");
+  }
 }
 
 export class TestingDispatcher extends FencedRpcEndpoint implements HandlerOf<typeof DispatcherGateway> {
@@ -179,5 +185,14 @@ export class TestingDispatcher extends FencedRpcEndpoint implements HandlerOf<ty
   }
   deleteModule(): never {
     return unsupported("deleteModule");
+  }
+  openCluster(): never {
+    return unsupported("openCluster");
+  }
+  closeCluster(): never {
+    return unsupported("closeCluster");
+  }
+  requestClusterQuotas(): never {
+    return unsupported("requestClusterQuotas");
   }
 }
