@@ -1,5 +1,5 @@
 import { RpcTarget } from "cloudflare:workers";
-import { fromErrorData } from "../common/exceptions.ts";
+import { fromErrorData, fromUnknown, SluiceException } from "../common/exceptions.ts";
 import type { ExecutionAttemptID, JobID, ResourceID } from "../common/ids.ts";
 import { JobObjectStore } from "../runtime/blob/job-object-store.ts";
 import type { ByteRange, ObjectStore, PutCondition } from "../runtime/blob/object-store.ts";
@@ -73,7 +73,7 @@ class FacetTaskHost implements TaskHost {
 
   async submitTask(descriptor: TaskDeploymentDescriptor): Promise<void> {
     await this.#linkPeers(descriptor);
-    const outcome = await this.#facet.submitTask(this.#self, descriptor);
+    const outcome = await loaded(() => this.#facet.submitTask(this.#self, descriptor));
     if (outcome.kind === "failure") throw fromErrorData(outcome.error);
   }
 
@@ -109,10 +109,32 @@ class FacetTaskHost implements TaskHost {
    */
   async #linkPeers(descriptor: TaskDeploymentDescriptor): Promise<void> {
     const generation = descriptor.attemptNumber;
-    for (const peer of await this.#facet.missingPeers(this.#self, peersOf(descriptor), generation)) {
-      using link = await this.#platform.openExchange(peer, this.#module);
+    const peers = peersOf(descriptor);
+    for (const peer of await loaded(() => this.#facet.missingPeers(this.#self, peers, generation))) {
+      using link = await this.#openExchange(peer);
       await this.#facet.addPeer(peer, link, generation);
     }
+  }
+
+  async #openExchange(peer: ResourceID): Promise<ExchangeLink & Disposable> {
+    try {
+      return await this.#platform.openExchange(peer, this.#module);
+    } catch (error) {
+      const { message } = fromUnknown(error);
+      throw new SluiceException("PARTITION_CONNECTION", `no link to TaskExecutor ${peer}: ${message}`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** The facet answers with outcomes; what it throws is the platform's: the isolate did not load, or was reset. */
+async function loaded<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    const { message } = fromUnknown(error);
+    throw new SluiceException("UNAVAILABLE", `the task host does not load: ${message}`, { cause: error });
   }
 }
 

@@ -1,28 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { BOUNDED, UNBOUNDED } from "../harness/job-modules.ts";
 import { Platform } from "../harness/platform.ts";
 
 /** The issue's promise: no event in the half minute after a job's end. */
 const SILENCE_MILLIS = 30_000;
 /** What may still be under way when REST first shows the end: the result's hand-over and the release of the workers. */
 const CLEANUP_MILLIS = 3_000;
-
-const UNBOUNDED = `
-import { CollectSink, count, DatagenSource, defineJob, seconds, TumblingEventTimeWindows, types, WatermarkStrategy } from "sluice";
-const Row = types.row({ index: types.long(), key: types.string() });
-export default defineJob({ name: "unbounded", checkpointing: { interval: seconds(1) } }, (env) => {
-  env
-    .fromSource(
-      DatagenSource.of({ type: Row, generate: (index) => ({ index, key: "k" + (index % 7) }), recordsPerSecond: 50, timestampOf: (row) => row.index * 20 }),
-      WatermarkStrategy.forMonotonousTimestamps(),
-      "numbers",
-    )
-    .keyBy("key")
-    .window(TumblingEventTimeWindows.of(seconds(1)))
-    .aggregate({ count: count() })
-    .sinkTo(CollectSink.named("numbers"));
-});
-`;
 
 describe("the life of jobs", () => {
   let platform: Platform;
@@ -71,13 +55,6 @@ describe("the life of jobs", () => {
     ).rejects.toMatchObject({ status: 409 });
   });
 });
-
-const BOUNDED = `
-import { CollectSink, CollectionSource, defineJob, seconds, types } from "sluice";
-export default defineJob({ name: "bounded", checkpointing: { interval: seconds(1) } }, (env) => {
-  env.fromSource(CollectionSource.of([1, 2, 3], types.int()), undefined, "three").sinkTo(CollectSink.named("three"));
-});
-`;
 
 async function jobIds(platform: Platform): Promise<readonly string[]> {
   const response = await platform.fetch("/v1/jobs");
