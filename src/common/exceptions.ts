@@ -16,6 +16,7 @@ export const EXCEPTION_NAMES = {
   UNSUPPORTED_OPERATION: "UnsupportedOperationException",
   // RPC
   CALL_DEPTH: "CallDepthException",
+  CANCELLED: "CancellationException",
   ENDPOINT_NOT_STARTED: "EndpointNotStartedException",
   FENCING_TOKEN: "FencingTokenException",
   HANDSHAKE: "HandshakeException",

@@ -1,3 +1,5 @@
+import type { Cancellation } from "./cancellation.ts";
+
 /**
  * What a turn inherits from the message that caused it and hands on to the calls it makes.
  */
@@ -10,6 +12,8 @@ export interface CallContext {
   readonly chain: readonly string[];
   /** Opaque, handed on unchanged. */
   readonly trace: string | null;
+  /** Whether the caller still wants the result; absent where there is no caller. Asks made in the turn end with it. */
+  readonly cancellation?: Cancellation | undefined;
 }
 
 /** Context of work that no message caused. */

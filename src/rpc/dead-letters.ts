@@ -9,6 +9,7 @@ export type DeadLetterReason =
   | "fenced"
   | "refused"
   | "expired"
+  | "cancelled"
   | "unreachable"
   | "turn-failed";
 

@@ -59,6 +59,13 @@ export class CallDepthException extends RpcException {
   }
 }
 
+/** The caller does not want the result any more. Whether the request ran is unknown unless the message says so. */
+export class CancellationException extends RpcException {
+  constructor(message: string, options: Options = {}) {
+    super(message, options, "CANCELLED");
+  }
+}
+
 /** A call of a turn that threw: it was never sent. */
 export class TurnFailedException extends RpcException {
   constructor(message: string, options: Options = {}) {
@@ -109,6 +116,7 @@ reviveAs("FENCING_TOKEN", (message, options) => new FencingTokenException(messag
 reviveAs("ENDPOINT_NOT_STARTED", (message, options) => new EndpointNotStartedException(message, options));
 reviveAs("RPC_OVERLOADED", (message, options) => new RpcOverloadedException(message, options));
 reviveAs("CALL_DEPTH", (message, options) => new CallDepthException(message, options));
+reviveAs("CANCELLED", (message, options) => new CancellationException(message, options));
 reviveAs("TURN_FAILED", (message, options) => new TurnFailedException(message, options));
 reviveAs("RPC_RUNTIME", (message, options) => new RpcRuntimeException(message, options));
 reviveAs("UNKNOWN_MESSAGE", (message, options) => new UnknownMessageException(message, options));

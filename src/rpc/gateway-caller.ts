@@ -1,6 +1,7 @@
 import type { Clock } from "../common/clock.ts";
 import type { Duration } from "../common/duration.ts";
 import type { CallContext } from "./call-context.ts";
+import type { OutgoingCallFilter } from "./call-filter.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import type { SenderIdentity } from "./fencing/epoch.ts";
 import type { PeerTracker } from "./fencing/peer-tracker.ts";
@@ -12,6 +13,7 @@ export interface GatewayCaller {
   readonly clock: Clock;
   readonly defaultTimeout: Duration;
   readonly deadLetters: DeadLetters;
+  readonly filters: readonly OutgoingCallFilter[];
   readonly peers: PeerTracker;
   /** Undefined for a caller that is no endpoint. */
   readonly sender: SenderIdentity | undefined;

@@ -1,3 +1,5 @@
+import { adjustable, mergeOptions } from "./call-options.ts";
+import type { CallOptions } from "./call-options.ts";
 import type { Epoch } from "./fencing/epoch.ts";
 import type { GatewayCaller } from "./gateway-caller.ts";
 import type { GatewayDescriptor, GatewayOf } from "./gateway-descriptor.ts";
@@ -52,14 +54,15 @@ interface Bound {
 }
 
 /** A plain object with one function per method: nothing answers to other names, `then` included. */
-function gatewayObject(descriptor: GatewayDescriptor, handler: RpcInvocationHandler): object {
+function gatewayObject(descriptor: GatewayDescriptor, handler: RpcInvocationHandler, options?: CallOptions): object {
   const gateway: Record<string, (...args: unknown[]) => unknown> = {
     getAddress: () => handler.address,
   };
   if (descriptor.fenced) gateway["getFencingToken"] = () => handler.epoch;
   for (const [name, method] of Object.entries(descriptor.methods)) {
     gateway[name] =
-      method.kind === "ask" ? (...args) => handler.ask(name, args) : (...args) => handler.tell(name, args);
+      method.kind === "ask" ? (...args) => handler.ask(name, args, options) : (...args) => handler.tell(name, args);
   }
+  adjustable(gateway, (more) => gatewayObject(descriptor, handler, mergeOptions(options ?? {}, more)));
   return Object.freeze(gateway);
 }

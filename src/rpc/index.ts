@@ -8,6 +8,17 @@ export type { ErrorData, ExceptionCode } from "../common/exceptions.ts";
 export type { ScheduledCallback } from "../common/clock.ts";
 export type { ValueType } from "../common/value-type.ts";
 export type { WireValue } from "../common/wire-value.ts";
+export type {
+  CallFilter,
+  CallFilters,
+  CallObserver,
+  CallResult,
+  IncomingCall,
+  IncomingCallFilter,
+} from "./call-filter.ts";
+export type { OutgoingCall, OutgoingCallFilter } from "./call-filter.ts";
+export { withOptions } from "./call-options.ts";
+export type { CallOptions } from "./call-options.ts";
 export { DeadLetters } from "./dead-letters.ts";
 export type { DeadLetter, DeadLetterReason } from "./dead-letters.ts";
 export type { ActivationReason, EndpointContext } from "./endpoint-context.ts";
@@ -23,7 +34,7 @@ export type { MailboxBounds } from "./mailbox.ts";
 export type { Alarm } from "./ports/alarm.ts";
 export type { EndpointStorage, SqlDatabase, SqlRow, SqlValue } from "./ports/storage.ts";
 export { RpcEndpoint } from "./rpc-endpoint.ts";
-export type { RpcEndpointOptions } from "./rpc-endpoint.ts";
+export type { CurrentCall, RpcEndpointOptions } from "./rpc-endpoint.ts";
 export type { FencedRpcGateway, RpcGateway } from "./rpc-gateway.ts";
 export type { RpcService } from "./rpc-service.ts";
 export type { DurableTimers } from "./timers/durable-timers.ts";

@@ -69,6 +69,11 @@ export class Mailbox<Item extends MailboxItem> {
     return this.#items.includes(item, this.#head);
   }
 
+  /** The first item that `matches`; it keeps its place. */
+  find(matches: (item: Item) => boolean): Item | undefined {
+    return this.#items.find((item) => item !== undefined && matches(item));
+  }
+
   /** Empties the mailbox and returns what was in it, in order. */
   drain(): readonly Item[] {
     const items = this.#items.filter((item) => item !== undefined);

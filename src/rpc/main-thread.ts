@@ -133,6 +133,22 @@ export class MainThread {
     return this.#pending.has(work) || this.#mailbox.contains(work);
   }
 
+  /**
+   * The result of the message with this request id is not wanted: one that waits is dropped unrun, one that runs sees its
+   * signal aborted. Without effect on what has settled, and on messages that `sender` did not send.
+   */
+  cancel(requestId: string, sender: SenderIdentity | undefined, reason: SluiceException): void {
+    const isMeant = (work: Work): boolean =>
+      work.origin === "message" && work.context.chain.at(-1) === requestId && work.sender?.address === sender?.address;
+    const queued = this.#mailbox.find(isMeant);
+    if (queued !== undefined) {
+      this.#mailbox.take((work) => work === queued);
+      queued.settle({ ok: false, error: reason });
+      return;
+    }
+    for (const work of this.#pending.keys()) if (isMeant(work)) work.context.cancellation?.cancel(reason);
+  }
+
   /** Ends the activation: what is queued or waits fails, nothing of it runs any more, timers are cancelled. */
   end(error: (label: string) => SluiceException = activationEnded): void {
     if (this.#gate === "ended") return;

@@ -12,6 +12,7 @@ export function outsideCaller(ports: Pick<HostPorts, "rpcService" | "clock" | "i
     clock,
     defaultTimeout: rpcService.defaultTimeout,
     deadLetters: rpcService.deadLetters,
+    filters: rpcService.filters?.outgoing ?? [],
     peers: new PeerTracker(),
     sender: undefined,
     context: () => ROOT_CONTEXT,

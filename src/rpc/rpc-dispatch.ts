@@ -1,7 +1,10 @@
 import type { ScheduledCallback } from "../common/clock.ts";
-import { SluiceException, toErrorData } from "../common/exceptions.ts";
+import { fromUnknown, SluiceException, toErrorData } from "../common/exceptions.ts";
 import { copyMeasured } from "../common/wire-value.ts";
 import type { WireValue } from "../common/wire-value.ts";
+import { Cancellation } from "./cancellation.ts";
+import { applyFilters } from "./call-filter.ts";
+import type { CallObserver, IncomingCall } from "./call-filter.ts";
 import { MAX_CALL_DEPTH } from "./call-context.ts";
 import type { CallContext } from "./call-context.ts";
 import type { DeadLetterReason } from "./dead-letters.ts";
@@ -9,6 +12,7 @@ import { ENVELOPE_VERSION, parseRequestEnvelope } from "./envelope/v1.ts";
 import type { HandshakeReply, ReplyEnvelope, RequestEnvelope } from "./envelope/v1.ts";
 import {
   CallDepthException,
+  CancellationException,
   EndpointNotStartedException,
   FencingTokenException,
   HandshakeException,
@@ -86,6 +90,7 @@ export class RpcDispatch {
     try {
       const internals = this.#admit(envelope, target);
       if (envelope.kind === "handshake") return Promise.resolve(this.#valueReply(envelope, this.#handshake(envelope)));
+      if (envelope.kind === "cancel") return Promise.resolve(this.#cancel(envelope, internals));
       const served = this.#lookup(envelope);
       if (target.endpoint === undefined || internals === undefined) throw this.#unreachable();
       return this.#post(envelope, served, { endpoint: target.endpoint, internals });
@@ -114,6 +119,12 @@ export class RpcDispatch {
       throw new FencingTokenException(`${textOf(envelope)}: its sender ${envelope.sender.address} was superseded`);
     }
     return internals;
+  }
+
+  #cancel(envelope: RequestEnvelope, internals: EndpointInternals | undefined): ReplyEnvelope {
+    const reason = new CancellationException(`${envelope.gateway}.${envelope.method} was cancelled by its caller`);
+    internals?.mainThread.cancel(envelope.id, envelope.sender ?? undefined, reason);
+    return this.#valueReply(envelope, undefined);
   }
 
   #handshake(envelope: RequestEnvelope): HandshakeReply & { readonly [key: string]: WireValue } {
@@ -160,8 +171,11 @@ export class RpcDispatch {
     const { clock, log } = this.#options.ports;
     const label = `${descriptor.name}.${envelope.method}`;
     const { value: args, bytes } = copyMeasured(parseArguments(declaration, envelope, label), `${label} argument`);
-    const deadlineMillis = envelope.remainingMillis === null ? undefined : clock.now() + envelope.remainingMillis;
-    const context = contextOf(envelope, deadlineMillis);
+    const arrivedMillis = clock.now();
+    const deadlineMillis = envelope.remainingMillis === null ? undefined : arrivedMillis + envelope.remainingMillis;
+    const cancellation = envelope.kind === "ask" ? new Cancellation() : undefined;
+    const context = contextOf(envelope, deadlineMillis, cancellation);
+    let observe: CallObserver | undefined;
     const reply = Promise.withResolvers<ReplyEnvelope>();
     let timer: ScheduledCallback | undefined;
     let phase = "waiting in the mailbox";
@@ -180,7 +194,19 @@ export class RpcDispatch {
       readOnly: declaration.options.readOnly ?? false,
       admit: () => {
         if (deadlineMillis !== undefined && clock.now() >= deadlineMillis) return expired();
-        return descriptor.fenced ? this.#checkToken(envelope) : undefined;
+        const refusal = descriptor.fenced ? this.#checkToken(envelope) : undefined;
+        if (refusal !== undefined || internals.filters.length === 0) return refusal;
+        try {
+          const waitedMillis = clock.now() - arrivedMillis;
+          observe = applyFilters(
+            internals.filters,
+            incomingCall(envelope, declaration.kind, { args, waitedMillis }),
+            fromUnknown,
+          );
+          return undefined;
+        } catch (error) {
+          return fromUnknown(error);
+        }
       },
       run: () => {
         phase = "while its handler ran";
@@ -193,6 +219,7 @@ export class RpcDispatch {
       settle: (outcome) => {
         timer?.cancel();
         const result = captured || envelope.kind === "tell" ? outcome : captureOutcome(outcome, label);
+        observe?.(result);
         if (result.ok) return reply.resolve(this.#valueReply(envelope, result.value as WireValue)); // captured above
         if (phase === "waiting in the mailbox") this.#refused(envelope, result.error);
         else if (envelope.kind === "tell")
@@ -206,9 +233,11 @@ export class RpcDispatch {
       );
     }
     if (deadlineMillis !== undefined && internals.mainThread.isWaiting(work)) {
-      timer = clock.schedule(deadlineMillis - clock.now(), () =>
-        reply.resolve(this.#errorReply(envelope.id, expired())),
-      );
+      timer = clock.schedule(deadlineMillis - clock.now(), () => {
+        const error = expired();
+        cancellation?.cancel(error);
+        reply.resolve(this.#errorReply(envelope.id, error));
+      });
     }
     return reply.promise;
   }
@@ -279,8 +308,20 @@ function parseArguments(declaration: MethodDescriptor, envelope: RequestEnvelope
   }
 }
 
-function contextOf(envelope: RequestEnvelope, deadlineMillis: number | undefined): CallContext {
-  return { deadlineMillis, depth: envelope.depth, chain: [...envelope.chain, envelope.id], trace: envelope.trace };
+function contextOf(
+  { depth, chain, id, trace }: RequestEnvelope,
+  deadlineMillis: number | undefined,
+  cancellation: Cancellation | undefined,
+): CallContext {
+  return { deadlineMillis, depth, chain: [...chain, id], trace, cancellation };
+}
+
+function incomingCall(
+  { gateway, method, endpoint, depth, trace, sender }: RequestEnvelope,
+  kind: MethodDescriptor["kind"],
+  rest: Pick<IncomingCall, "args" | "waitedMillis">,
+): IncomingCall {
+  return { kind, gateway, method, address: endpoint, depth, trace, sender: sender ?? undefined, ...rest };
 }
 
 function isPending(result: unknown): boolean {
@@ -318,6 +359,8 @@ function reasonOf(error: SluiceException): DeadLetterReason {
       return "terminated";
     case "TIMEOUT":
       return "expired";
+    case "CANCELLED":
+      return "cancelled";
     default:
       return "refused";
   }

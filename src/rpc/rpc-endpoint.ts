@@ -5,6 +5,8 @@ import type { IdSource } from "../common/ids.ts";
 import type { Logger } from "../common/log.ts";
 import type { Random } from "../common/random.ts";
 import { ROOT_CONTEXT } from "./call-context.ts";
+import { Cancellation } from "./cancellation.ts";
+import type { IncomingCallFilter } from "./call-filter.ts";
 import type { ActivationReason, EndpointContext } from "./endpoint-context.ts";
 import type { Epoch, Incarnation, SenderIdentity } from "./fencing/epoch.ts";
 import { PeerTracker } from "./fencing/peer-tracker.ts";
@@ -30,9 +32,25 @@ export interface RpcEndpointOptions {
   readonly slowTurnMillis?: number;
   /** Default 4,096 messages and 16 MiB. */
   readonly mailbox?: MailboxBounds;
+  /** Run on every call to this endpoint, after those of its service. */
+  readonly filters?: readonly IncomingCallFilter[];
 }
 
 const DEFAULT_SLOW_TURN_MILLIS = 200;
+
+/** What a handler may know about the call that it serves. */
+export interface CurrentCall {
+  /** The calling endpoint, if it is one. */
+  readonly sender: SenderIdentity | undefined;
+  /**
+   * Aborted when the caller cancelled, or when its deadline passed. Asks made on behalf of the call are cancelled with
+   * it; it never is where no caller waits.
+   */
+  readonly signal: AbortSignal;
+  /** How long the caller goes on waiting, as of the beginning of the turn; `undefined` where nobody waits. */
+  readonly remainingMillis: number | undefined;
+  readonly trace: string | null;
+}
 
 /**
  * Base of everything that is called over RPC (Flink `RpcEndpoint`). Its handlers, timers, continuations and callbacks
@@ -57,6 +75,7 @@ export abstract class RpcEndpoint {
   readonly #storage: EndpointStorage | undefined;
   readonly #timers: SqlDurableTimers | undefined;
   readonly #peers = new PeerTracker();
+  readonly #filters: readonly IncomingCallFilter[];
   #host: EndpointHost | undefined;
   #requests = 0;
 
@@ -67,6 +86,7 @@ export abstract class RpcEndpoint {
     this.ids = ids;
     this.log = log;
     this.#context = context;
+    this.#filters = [...(rpcService.filters?.incoming ?? []), ...(options.filters ?? [])];
     const mainThread = new MainThread({
       clock,
       log,
@@ -85,6 +105,7 @@ export abstract class RpcEndpoint {
       clock,
       defaultTimeout: rpcService.defaultTimeout,
       deadLetters: rpcService.deadLetters,
+      filters: rpcService.filters?.outgoing ?? [],
       peers: this.#peers,
       forgetful: true,
       get sender() {
@@ -129,6 +150,20 @@ export abstract class RpcEndpoint {
   /** The endpoint that sent the message of this turn; `undefined` for other turns and callers that are no endpoint. */
   protected get sender(): SenderIdentity | undefined {
     return this.#mainThread.requireTurn("sender").description.sender;
+  }
+
+  /** The call that this turn, or the stretch of an `async` handler, belongs to; also for what continues it. */
+  protected get call(): CurrentCall {
+    const { context, sender, nowMillis } = this.#mainThread.requireTurn("call").description;
+    const { deadlineMillis, trace, cancellation = new Cancellation() } = context;
+    return {
+      sender,
+      trace,
+      remainingMillis: deadlineMillis === undefined ? undefined : Math.max(0, deadlineMillis - nowMillis),
+      get signal() {
+        return cancellation.signal;
+      },
+    };
   }
 
   /**
@@ -248,6 +283,7 @@ export abstract class RpcEndpoint {
       mainThread: endpoint.#mainThread,
       timers: endpoint.#timers,
       peers: endpoint.#peers,
+      filters: endpoint.#filters,
       start: (reason) => endpoint.onStart(reason),
       stop: () => endpoint.onStop(),
       attach: (host) => (endpoint.#host = host),
@@ -264,6 +300,7 @@ export interface EndpointInternals {
   readonly mainThread: MainThread;
   readonly timers: SqlDurableTimers | undefined;
   readonly peers: PeerTracker;
+  readonly filters: readonly IncomingCallFilter[];
   start(reason: ActivationReason): unknown;
   stop(): unknown;
   attach(host: EndpointHost): void;

@@ -4,9 +4,13 @@ import type { SluiceException } from "../common/exceptions.ts";
 import type { WireValue } from "../common/wire-value.ts";
 import { ROOT_CONTEXT } from "./call-context.ts";
 import type { CallContext } from "./call-context.ts";
+import { applyFilters } from "./call-filter.ts";
+import type { CallObserver } from "./call-filter.ts";
+import type { CallOptions } from "./call-options.ts";
 import { ENVELOPE_VERSION } from "./envelope/v1.ts";
 import type { MessageKind, ReplyEnvelope, RequestEnvelope } from "./envelope/v1.ts";
 import {
+  CancellationException,
   FencingTokenException,
   RecipientUnreachableException,
   TimeoutException,
@@ -34,7 +38,14 @@ interface Request {
   readonly args: readonly WireValue[];
   readonly context: CallContext;
   readonly deadlineMillis: number | undefined;
+  readonly observe: CallObserver | undefined;
+  /** Id with which it left, the last time; undefined before. */
+  sentId: string | undefined;
+  /** Nobody waits any more: what was not sent is not. */
+  settled: boolean;
 }
+
+const NO_OPTIONS: CallOptions = {};
 
 /**
  * The caller's half of a gateway: turns method calls into envelopes and replies into results (Flink's
@@ -81,8 +92,9 @@ export class RpcInvocationHandler {
       text: `handshake(${this.#descriptor.name} version ${this.#descriptor.version})`,
       limitMillis: this.#caller.defaultTimeout,
       context,
+      observe: undefined,
     });
-    await this.#withTimeout(request, (settle, phase) =>
+    await this.#withTimeout(request, undefined, (settle, phase) =>
       this.#hold(request, settle, () => {
         phase("sent");
         this.#send(request, settle);
@@ -94,7 +106,7 @@ export class RpcInvocationHandler {
   tell(method: string, args: readonly unknown[]): void {
     const invocation = captureInvocation(this.#descriptor, method, args);
     // A tell is not waited for, so nobody's deadline bounds it.
-    const request = this.#request("tell", { ...invocation, limitMillis: undefined, context: this.#caller.context() });
+    const request = this.#request("tell", { ...invocation, limitMillis: undefined, ...this.#filtered(invocation) });
     this.#caller.hold({
       send: () =>
         this.#whenTokenKnown((failure) => {
@@ -104,21 +116,26 @@ export class RpcInvocationHandler {
             (reply) => void this.#received(reply),
             (error: unknown) => this.#lost(request, fromUnknown(error)),
           );
+          request.observe?.({ ok: true });
         }),
-      drop: () =>
+      drop: () => {
+        const error = new TurnFailedException("the turn that made it threw");
         this.#caller.deadLetters.record({
           reason: "turn-failed",
           message: `${request.text} to ${this.#address}`,
-          detail: "the turn that made it threw",
-        }),
+          detail: error.message,
+        });
+        request.observe?.({ ok: false, error });
+      },
     });
   }
 
   /** An ask: the promise settles with the reply, a transport error, or a timeout naming the phase it reached. */
-  ask(method: string, args: readonly unknown[]): Promise<WireValue> {
+  ask(method: string, args: readonly unknown[], options: CallOptions = NO_OPTIONS): Promise<WireValue> {
     const invocation = captureInvocation(this.#descriptor, method, args);
-    const request = this.#askRequest(invocation);
-    const reply = this.#withTimeout(request, (settle, phase) =>
+    const limitMillis = options.timeout ?? invocation.declaration.options.timeout ?? this.#caller.defaultTimeout;
+    const request = this.#request("ask", { ...invocation, limitMillis, ...this.#filtered(invocation) });
+    const reply = this.#withTimeout(request, options.signal, (settle, phase) =>
       this.#hold(request, settle, () =>
         this.#whenTokenKnown((failure) => {
           phase("sent");
@@ -131,9 +148,21 @@ export class RpcInvocationHandler {
     return reply;
   }
 
-  #askRequest(invocation: RpcInvocation): Request {
-    const limitMillis = invocation.declaration.options.timeout ?? this.#caller.defaultTimeout;
-    return this.#request("ask", { ...invocation, limitMillis, context: this.#caller.context() });
+  /** The context of a call after the filters saw it. @throws what a filter throws. */
+  #filtered({ method, declaration }: RpcInvocation): Pick<Request, "context" | "observe"> {
+    const context = this.#caller.context();
+    const { filters } = this.#caller;
+    if (filters.length === 0) return { context, observe: undefined };
+    const call = {
+      kind: declaration.kind,
+      gateway: this.#descriptor.name,
+      method,
+      address: this.#address,
+      depth: context.depth + 1,
+      trace: context.trace,
+    };
+    const observe = applyFilters(filters, call, fromUnknown);
+    return { context: call.trace === context.trace ? context : { ...context, trace: call.trace }, observe };
   }
 
   #request(
@@ -144,13 +173,14 @@ export class RpcInvocationHandler {
       readonly args: readonly WireValue[];
       readonly limitMillis: number | undefined;
       readonly context: CallContext;
+      readonly observe: CallObserver | undefined;
     },
   ): Request {
-    const { text, method, args, limitMillis, context } = call;
+    const { text, method, args, limitMillis, context, observe } = call;
     const inherited = kind === "tell" ? undefined : context.deadlineMillis;
     const own = limitMillis === undefined ? undefined : this.#caller.clock.now() + limitMillis;
     const deadlineMillis = own === undefined || inherited === undefined ? (own ?? inherited) : Math.min(own, inherited);
-    return { kind, text, method, args, context, deadlineMillis };
+    return { kind, text, method, args, context, deadlineMillis, observe, sentId: undefined, settled: false };
   }
 
   /** Sends when the running turn succeeded. */
@@ -174,6 +204,7 @@ export class RpcInvocationHandler {
   }
 
   #send(request: Request, settle: (result: ReplyEnvelope | SluiceException) => void): void {
+    if (request.settled) return;
     this.#path.channel.send(this.#envelope(request)).then(
       (reply) => settle(this.#received(reply)),
       (error: unknown) => settle(fromUnknown(error)),
@@ -184,10 +215,11 @@ export class RpcInvocationHandler {
     const { clock, sender } = this.#caller;
     const { kind, method, args, context, deadlineMillis } = request;
     this.#path.seq += 1;
+    request.sentId = this.#caller.nextRequestId();
     return {
       version: ENVELOPE_VERSION,
       kind,
-      id: this.#caller.nextRequestId(),
+      id: request.sentId,
       endpoint: this.#address,
       gateway: this.#descriptor.name,
       gatewayVersion: this.#descriptor.version,
@@ -203,6 +235,18 @@ export class RpcInvocationHandler {
       chain: kind === "tell" ? [] : context.chain,
       trace: context.trace,
     };
+  }
+
+  /** Tells the callee that nobody waits; whether it is heard is of no matter. */
+  #cancel(request: Request, sentId: string): void {
+    const cancel: RequestEnvelope = {
+      ...this.#envelope(request),
+      kind: "cancel",
+      id: sentId,
+      args: [],
+      remainingMillis: null,
+    };
+    this.#path.channel.send(cancel).catch(() => undefined);
   }
 
   #received(reply: ReplyEnvelope): ReplyEnvelope | SluiceException {
@@ -232,6 +276,7 @@ export class RpcInvocationHandler {
   }
 
   #lost(request: Request, error: SluiceException): void {
+    request.observe?.({ ok: false, error });
     this.#caller.deadLetters.record({
       reason: "unreachable",
       message: `${request.text} to ${this.#address}`,
@@ -241,6 +286,7 @@ export class RpcInvocationHandler {
 
   #withTimeout(
     request: Request,
+    signal: AbortSignal | undefined,
     begin: (settle: (result: ReplyEnvelope | SluiceException) => void, phase: (name: string) => void) => void,
   ): Promise<WireValue> {
     const { clock } = this.#caller;
@@ -250,19 +296,49 @@ export class RpcInvocationHandler {
     const timeout = new TimeoutException("");
     let phase = "held by the caller's turn";
     let timer: ScheduledCallback | undefined;
+    let ignoreCancellation: (() => void) | undefined;
+    const settle = (result: ReplyEnvelope | SluiceException): void => {
+      if (request.settled) return;
+      request.settled = true;
+      timer?.cancel();
+      ignoreCancellation?.();
+      signal?.removeEventListener("abort", onAbort);
+      if (result instanceof Error) {
+        request.observe?.({ ok: false, error: result });
+        reject(result);
+        return;
+      }
+      request.observe?.({ ok: true });
+      // An error reply became an exception in #received.
+      resolve(result.outcome === "value" ? result.value : undefined);
+    };
+    const cancelled = (cause: unknown): void => {
+      if (request.settled) return;
+      if (request.sentId !== undefined) this.#cancel(request, request.sentId);
+      settle(
+        new CancellationException(`${request.text} to ${this.#address} was cancelled by its caller (${phase})`, {
+          cause,
+        }),
+      );
+    };
+    const onAbort = (): void => cancelled(signal?.reason);
+    if (signal?.aborted === true) {
+      onAbort();
+      return promise;
+    }
+    signal?.addEventListener("abort", onAbort);
+    ignoreCancellation = request.context.cancellation?.onCancel((reason) => {
+      // A deadline that passed is this call's own, too.
+      if (reason.code !== "TIMEOUT") cancelled(reason);
+    });
+    if (request.settled) return promise;
     if (request.deadlineMillis !== undefined) {
       const limitMillis = Math.max(0, request.deadlineMillis - startMillis);
       timer = clock.schedule(limitMillis, () => {
         timeout.message = timeoutText(request, { address: this.#address, limitMillis, phase });
-        reject(timeout);
+        settle(timeout);
       });
     }
-    const settle = (result: ReplyEnvelope | SluiceException): void => {
-      timer?.cancel();
-      if (result instanceof Error) reject(result);
-      // An error reply became an exception in #received.
-      else resolve(result.outcome === "value" ? result.value : undefined);
-    };
     begin(settle, (name) => (phase = name));
     return promise;
   }

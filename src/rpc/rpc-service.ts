@@ -1,5 +1,6 @@
 import { seconds } from "../common/duration.ts";
 import type { Duration } from "../common/duration.ts";
+import type { CallFilters } from "./call-filter.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import type { Epoch } from "./fencing/epoch.ts";
 import type { GatewayDescriptor, GatewayOf } from "./gateway-descriptor.ts";
@@ -34,6 +35,9 @@ export interface RpcService {
 
   /** What got lost on this service. */
   readonly deadLetters: DeadLetters;
+
+  /** Run on every call that the service carries away and, for endpoints that it hosts, lets in. */
+  readonly filters?: CallFilters | undefined;
 
   /** @internal a new ordered way to `address`, for the gateways of one endpoint. Never fails: the first send does. */
   openChannel(address: string): RpcChannel;

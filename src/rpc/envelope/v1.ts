@@ -10,8 +10,11 @@ import type { Epoch, Incarnation, SenderIdentity } from "../fencing/epoch.ts";
  */
 export const ENVELOPE_VERSION = 1;
 
-/** `handshake` asks for the endpoint's identity and whether it serves the gateway; it has no method. */
-export type MessageKind = "ask" | "tell" | "handshake";
+/**
+ * `handshake` asks for the endpoint's identity and whether it serves the gateway; it has no method. `cancel` says that the
+ * result of the ask with the same id is not wanted any more; it has no arguments, and its answer says nothing.
+ */
+export type MessageKind = "ask" | "tell" | "handshake" | "cancel";
 
 export interface RequestEnvelope {
   readonly version: typeof ENVELOPE_VERSION;
@@ -74,8 +77,8 @@ export function parseRequestEnvelope(value: unknown): RequestEnvelope {
   const field = fieldReader("request", envelope);
   if (envelope["version"] !== ENVELOPE_VERSION) throw malformed("request", "version", "1", envelope["version"]);
   const kind = envelope["kind"];
-  if (kind !== "ask" && kind !== "tell" && kind !== "handshake")
-    throw malformed("request", "kind", "ask, tell or handshake", kind);
+  if (kind !== "ask" && kind !== "tell" && kind !== "handshake" && kind !== "cancel")
+    throw malformed("request", "kind", "ask, tell, handshake or cancel", kind);
   return {
     version: ENVELOPE_VERSION,
     kind,

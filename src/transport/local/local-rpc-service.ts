@@ -8,6 +8,7 @@ import { silentLogger } from "../../common/log.ts";
 import type { Logger } from "../../common/log.ts";
 import { systemRandom } from "../../common/random.ts";
 import type { Random } from "../../common/random.ts";
+import type { CallFilters } from "../../rpc/call-filter.ts";
 import { DeadLetters } from "../../rpc/dead-letters.ts";
 import type { EndpointContext } from "../../rpc/endpoint-context.ts";
 import type { ReplyEnvelope, RequestEnvelope } from "../../rpc/envelope/v1.ts";
@@ -35,6 +36,8 @@ export interface LocalRpcServiceOptions {
   readonly log?: Logger;
   /** Default 10 s. */
   readonly defaultTimeout?: Duration;
+  /** Run on every call. */
+  readonly filters?: CallFilters;
   /** Decides the fate of every message; for tests. Default: all are delivered. */
   readonly intercept?: (envelope: RequestEnvelope) => LocalDelivery;
 }
@@ -64,6 +67,7 @@ interface Hosted {
 export class LocalRpcService implements RpcService {
   readonly defaultTimeout: Duration;
   readonly deadLetters: DeadLetters;
+  readonly filters: CallFilters | undefined;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #ids: IdSource;
@@ -75,6 +79,7 @@ export class LocalRpcService implements RpcService {
 
   constructor(options: LocalRpcServiceOptions = {}) {
     this.defaultTimeout = options.defaultTimeout ?? DEFAULT_ASK_TIMEOUT;
+    this.filters = options.filters;
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? systemRandom;
     this.#ids = options.ids ?? systemIds;
