@@ -239,9 +239,11 @@ export class JobExecution {
   }
 
   #onCancelFailed(execution: Execution, reachable: boolean): void {
-    this.handle({ kind: "cancel-failed", attemptId: execution.attemptId });
-    const { slot } = execution;
-    if (reachable || slot === undefined) return;
+    const { attemptId, slot, state } = execution;
+    const current = this.graph.execution(attemptId) === execution && state === "CANCELING";
+    this.handle({ kind: "cancel-failed", attemptId });
+    // A late answer about an attempt that ended otherwise: its slot may have a later one's tasks by now.
+    if (reachable || slot === undefined || !current) return;
     this.freeSlot(slot, new SluiceException("CANCEL_TASK", "a task here could not be cancelled"));
   }
 }

@@ -188,7 +188,10 @@ export class RunningJob {
     // A copy: the first one that is gone may fail the whole job over.
     for (const execution of Array.from(graph.executionsOn(resourceId))) {
       const { attemptId, deploymentAcknowledged, state } = execution;
-      if (!deploymentAcknowledged || !isDeployed(state) || deployed.has(attemptId)) continue;
+      if (deployed.has(attemptId)) continue;
+      // It ends there without a word, as its slot was freed: nobody will report it.
+      if (state === "CANCELING") this.#execution.handle({ kind: "cancel-failed", attemptId });
+      if (!deploymentAcknowledged || !isDeployed(state)) continue;
       const gone = new SluiceException(
         "TASK_MANAGER",
         `TaskExecutor ${resourceId} does not know attempt ${attemptId} any more`,

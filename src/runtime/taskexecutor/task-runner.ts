@@ -99,7 +99,9 @@ export class TaskRunner {
       },
       (error) => {
         this.#submissions.delete(submission);
-        this.#onSubmissionFailed(attemptId, error);
+        // No answer of the host's own: it is gone, and with it all else that it held.
+        if (SluiceException.is(error, "UNEXPECTED") && this.#host === host) this.#onHostLost(error);
+        else this.#onSubmissionFailed(attemptId, error);
         return undefined;
       },
     );
