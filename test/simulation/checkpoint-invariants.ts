@@ -80,10 +80,16 @@ export class CheckpointInvariants {
     for (const { id, name, parallelism } of graph.vertices) {
       const subtasks = vertices.find(({ jobVertexId }) => jobVertexId === id)?.subtasks ?? [];
       const what = `job ${jobId}: checkpoint ${checkpointId}, ${name}`;
-      this.#violations.require(subtasks.length === parallelism, `${what}: ${subtasks.length} of ${parallelism} subtasks`);
+      this.#violations.require(
+        subtasks.length === parallelism,
+        `${what}: ${subtasks.length} of ${parallelism} subtasks`,
+      );
       for (const [index, { finished, state }] of subtasks.entries()) {
         const acknowledged = this.#acknowledged.has(`${jobId}/${checkpointId}/${id}/${index}`);
-        this.#violations.require(finished || acknowledged, `${what} (${index + 1}): completed without its acknowledgement`);
+        this.#violations.require(
+          finished || acknowledged,
+          `${what} (${index + 1}): completed without its acknowledgement`,
+        );
         if (state?.kind !== "object") continue;
         const key = jobPrefix(CLUSTER, jobId) + state.key.replace(/^state\//, "");
         this.#violations.require(this.#objects.peek(key) !== undefined, `${what} (${index + 1}): its state is gone`);

@@ -4,7 +4,12 @@ import { jobPrefix, resultsPrefix } from "../../src/runtime/blob/job-object-stor
 import type { CheckpointPointer } from "../../src/runtime/checkpoint/checkpoint-storage.ts";
 import type { JobGraph } from "../../src/runtime/jobgraph/job-graph.ts";
 import type { JobStatus } from "../../src/runtime/messages/job-status.ts";
-import { clusterName, jobMasterAddress, parseObjectName, resourceManagerAddress } from "../../src/runtime/object-name.ts";
+import {
+  clusterName,
+  jobMasterAddress,
+  parseObjectName,
+  resourceManagerAddress,
+} from "../../src/runtime/object-name.ts";
 import type { InMemoryObjectStore } from "../../src/testing/in-memory-object-store.ts";
 import type { SimulatedObject } from "../../src/testing/simulation/simulated-object.ts";
 import type { SimulatedPlatform } from "../../src/testing/simulation/simulated-platform.ts";

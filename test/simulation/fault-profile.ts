@@ -4,7 +4,7 @@ import type { FaultRates, IncidentalFault } from "../../src/testing/simulation/f
 
 /** The rate of each incidental fault in a run that has it. */
 const RATES: Readonly<Record<IncidentalFault, number>> = {
-  "turn-lost": 0.004,
+  "turn-lost": 0.01,
   "alarm-late": 0.05,
   "alarm-retried": 0,
   "alarm-duplicated": 0.05,
@@ -14,11 +14,11 @@ const RATES: Readonly<Record<IncidentalFault, number>> = {
   "message-delayed": 0.01,
   "message-duplicated": 0.03,
   "storage-slow": 0.01,
-  "put-failed": 0.03,
-  "put-in-doubt": 0.03,
-  "get-failed": 0.03,
+  "put-failed": 0.06,
+  "put-in-doubt": 0.06,
+  "get-failed": 0.2,
   "object-store-slow": 0.05,
-  "exchange-broken": 0.002,
+  "exchange-broken": 0.02,
 };
 const INCLUDED = 0.5;
 const DISRUPTION_MILLIS = [1_500, 15_000] as const;

@@ -10,10 +10,22 @@ const FENCED = new Set(["Dispatcher", "JobMaster", "ResourceManager"]);
 export class MessageInvariants {
   readonly #violations: Violations;
   readonly #senders = new WeakMap<NetworkReceiver, Map<string, SenderIdentity>>();
+  readonly #superseded = new WeakSet<RequestEnvelope>();
   readonly #jobMasters = new WeakMap<NetworkReceiver, number>();
 
   constructor(violations: Violations) {
     this.#violations = violations;
+  }
+
+  delivered(envelope: RequestEnvelope, receiver: NetworkReceiver): void {
+    const { sender } = envelope;
+    if (sender === null) return;
+    const senders = this.#senders.get(receiver) ?? new Map<string, SenderIdentity>();
+    const highest = senders.get(sender.address);
+    const order = highest === undefined ? 1 : compareIdentity(sender, highest);
+    if (order < 0) this.#superseded.add(envelope);
+    if (order > 0) senders.set(sender.address, sender);
+    this.#senders.set(receiver, senders);
   }
 
   replied(envelope: RequestEnvelope, reply: ReplyEnvelope, receiver: NetworkReceiver): void {
@@ -25,20 +37,12 @@ export class MessageInvariants {
     }
     const { epoch, sender, kind } = envelope;
     if (kind !== "handshake" && FENCED.has(envelope.gateway)) {
-      const current = epoch !== null && epoch >= reply.epoch;
-      this.#violations.require(current, `${what} was carried out with token ${epoch} in epoch ${reply.epoch}`);
+      const fresh = epoch !== null && epoch >= reply.epoch;
+      this.#violations.require(fresh, `${what} was carried out with token ${epoch} in epoch ${reply.epoch}`);
     }
-    if (sender !== null) this.#requireCurrent(sender, receiver, what);
+    const current = !this.#superseded.has(envelope);
+    this.#violations.require(current, `${what} of a superseded instance of ${sender?.address} was carried out`);
     this.#requireCurrentJobMaster(envelope, receiver);
-  }
-
-  #requireCurrent(sender: SenderIdentity, receiver: NetworkReceiver, what: string): void {
-    const senders = this.#senders.get(receiver) ?? new Map<string, SenderIdentity>();
-    const highest = senders.get(sender.address);
-    const order = highest === undefined ? 1 : compareIdentity(sender, highest);
-    this.#violations.require(order >= 0, `${what} of a superseded instance of ${sender.address} was carried out`);
-    if (order > 0) senders.set(sender.address, sender);
-    this.#senders.set(receiver, senders);
   }
 
   /** A TaskExecutor takes tasks from the newest JobMaster that it has taken a slot request for. */
@@ -47,7 +51,10 @@ export class MessageInvariants {
     const newest = this.#jobMasters.get(receiver) ?? 0;
     if (method === "submitTask") {
       const [, jobMasterId] = args;
-      this.#violations.require(Number(jobMasterId) >= newest, `a task of JobMaster ${Number(jobMasterId)} was taken in ${newest}`);
+      this.#violations.require(
+        Number(jobMasterId) >= newest,
+        `a task of JobMaster ${Number(jobMasterId)} was taken in ${newest}`,
+      );
     }
     if (method !== "requestSlot") return;
     const [request] = args;

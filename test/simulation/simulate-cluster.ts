@@ -4,6 +4,8 @@ import type { Logger } from "../../src/common/log.ts";
 import { resultsPrefix } from "../../src/runtime/blob/job-object-store.ts";
 import type { JobGraph } from "../../src/runtime/jobgraph/job-graph.ts";
 import type { JobStatus } from "../../src/runtime/messages/job-status.ts";
+import { DispatcherGateway } from "../../src/runtime/dispatcher/dispatcher-gateway.ts";
+import { clusterName, dispatcherAddress } from "../../src/runtime/object-name.ts";
 import { readCommitted } from "../../src/streaming/sink/committed-reader.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import type { FaultCounts } from "../../src/testing/simulation/faults.ts";
@@ -45,7 +47,12 @@ const QUIET_MILLIS = 10 * 60_000;
 /** One run of the whole control plane under the faults of one seed. */
 export async function simulateCluster(seed: number, options: SimulationOptions = {}): Promise<SimulationResult> {
   const random = new SeededRandom(seed);
-  const cluster = new SimulatedCluster({ seed, rates: faultProfile(random.fork()), log: logTo(options.print), ...options });
+  const cluster = new SimulatedCluster({
+    seed,
+    rates: faultProfile(random.fork()),
+    log: logTo(options.print),
+    ...options,
+  });
   try {
     const { platform, violations } = cluster;
     const startMillis = platform.time.now();
@@ -53,7 +60,10 @@ export async function simulateCluster(seed: number, options: SimulationOptions =
     cluster.chaos.start();
     await runUntil(cluster, startMillis + random.between(...CHAOS_MILLIS), () => false);
     platform.calm();
-    const ended = (): boolean => jobs.every(({ client }) => cluster.invariants.results.get(client.jobId)?.state === "clean");
+    const ended = (): boolean =>
+      jobs.every(
+        ({ client }) => client.acknowledged && cluster.invariants.results.get(client.jobId)?.state === "clean",
+      );
     await runUntil(cluster, platform.time.now() + LIVENESS_MILLIS, ended);
     const endMillis = platform.time.now();
     if (!violations.any) {
@@ -77,7 +87,11 @@ export async function simulateCluster(seed: number, options: SimulationOptions =
   }
 }
 
-async function runUntil({ platform, violations }: SimulatedCluster, untilMillis: number, done: () => boolean): Promise<void> {
+async function runUntil(
+  { platform, violations }: SimulatedCluster,
+  untilMillis: number,
+  done: () => boolean,
+): Promise<void> {
   while (!violations.any && !done() && (await platform.time.step(untilMillis)));
 }
 
@@ -87,7 +101,11 @@ async function submitJobs(cluster: SimulatedCluster, random: SeededRandom): Prom
   for (let number = 1; number <= random.between(1, 3); number += 1) {
     const { graph, status, real } = await chooseJob(cluster, random, number);
     const client = new SimulatedClient(
-      { jobGraph: graph, requestHash: `request ${number}`, ...(random.chance(0.5) ? { idempotencyKey: `key ${number}` } : {}) },
+      {
+        jobGraph: graph,
+        requestHash: `request ${number}`,
+        ...(random.chance(0.5) ? { idempotencyKey: `key ${number}` } : {}),
+      },
       { platform, random: random.fork(), violations },
       { onAcknowledged: (jobId) => cluster.invariants.acknowledged(jobId) },
     );
@@ -125,7 +143,10 @@ async function requireEnd(cluster: SimulatedCluster, { client, status, real }: E
   const result = invariants.results.get(jobId);
   const what = `job ${jobId}${real === undefined ? "" : ` (${real.name})`}`;
   violations.require(acknowledged, `${what} was never accepted`);
-  if (result?.state !== "clean") return violations.report(`${what} did not come to its end: ${result?.state ?? "no result"}`);
+  if (result?.state !== "clean") {
+    const picture = result === undefined ? await pictureOf(cluster, jobId) : `its result is ${result.state}`;
+    return violations.report(`${what} did not come to its end: ${picture}`);
+  }
   const right = result.status === status || (cancelRequested && result.status === "CANCELED");
   violations.require(right, `${what} ended as ${result.status} instead of ${status}`);
   if (real === undefined) return;
@@ -140,14 +161,30 @@ async function requireEnd(cluster: SimulatedCluster, { client, status, real }: E
   violations.require(unexpected.length === 0, `${what}: committed ${unexpected.join(", ")}`);
 }
 
+/** How far a job has come that should have ended. */
+async function pictureOf({ platform }: SimulatedCluster, jobId: JobID): Promise<string> {
+  const dispatcher = platform.service.gateway(DispatcherGateway, dispatcherAddress(clusterName()));
+  const { status, vertices } = await platform.resolve(dispatcher.requestJob(jobId));
+  const subtasks = vertices.map(
+    ({ name, executions }) => `${name}: ${executions.map(({ state }) => state).join(", ")}`,
+  );
+  return `${status}; ${subtasks.join("; ")}`;
+}
+
 function requireEqual(
   { violations }: SimulatedCluster,
-  { what, rows, expected }: { readonly what: string; readonly rows: readonly string[]; readonly expected: readonly string[] },
+  {
+    what,
+    rows,
+    expected,
+  }: { readonly what: string; readonly rows: readonly string[]; readonly expected: readonly string[] },
 ): void {
   if (rows.join("\n") === expected.join("\n")) return;
   const missing = expected.filter((row) => !rows.includes(row));
   const extra = rows.filter((row, index) => !expected.includes(row) || rows[index - 1] === row);
-  violations.report(`${what}: output differs, missing ${missing.join(" ") || "nothing"}, extra ${extra.join(" ") || "nothing"}`);
+  violations.report(
+    `${what}: output differs, missing ${missing.join(" ") || "nothing"}, extra ${extra.join(" ") || "nothing"}`,
+  );
 }
 
 function logTo(print: ((line: string) => void) | undefined): Logger | undefined {

@@ -19,13 +19,15 @@ export interface HostedTask {
 export class TaskRegistry {
   readonly #violations: Violations;
   readonly #checkpoints: CheckpointInvariants;
+  readonly #record: (line: string) => void;
   readonly #live = new Map<SimulatedActivation, Map<ExecutionAttemptID, HostedTask>>();
   readonly #deployed = new Set<ExecutionAttemptID>();
   readonly #numbers = new Map<string, ExecutionAttemptID>();
 
-  constructor(violations: Violations, checkpoints: CheckpointInvariants) {
+  constructor(violations: Violations, checkpoints: CheckpointInvariants, record: (line: string) => void) {
     this.#violations = violations;
     this.#checkpoints = checkpoints;
+    this.#record = record;
   }
 
   /** Tasks that a host holds and has not reported as ended. */
@@ -70,7 +72,9 @@ export class TaskRegistry {
         return run.then(
           (report) => {
             this.#checkpoints.reported(report);
-            for (const { attemptId, state } of report.states) {
+            for (const { attemptId, state, failure } of report.states) {
+              const task = this.#live.get(owner)?.get(attemptId)?.descriptor.taskName;
+              this.#record(`${task ?? "task"} ${state} ${failure?.message ?? ""}`);
               if (isTerminalExecutionState(state)) this.#live.get(owner)?.delete(attemptId);
             }
             return report;

@@ -19,7 +19,7 @@ export class ChaosSchedule {
     const { faults, time } = this.#platform;
     const { disruptions, disruptionMillis } = faults.rates;
     if (disruptions.length === 0) return;
-    const pause = -Math.log(1 - faults.random.next()) * disruptionMillis;
+    const pause = Math.round(-Math.log(1 - faults.random.next()) * disruptionMillis);
     time.schedule(
       pause,
       () => {

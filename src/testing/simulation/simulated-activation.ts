@@ -91,7 +91,7 @@ export class SimulatedActivation implements NetworkReceiver {
     return this.#superseded;
   }
 
-  /** Whether its alarm's handler runs. */
+  /** Whether its alarm's handler runs, or what it wrote is not durable yet. */
   get inAlarm(): boolean {
     return this.#alarms > 0;
   }
@@ -109,7 +109,7 @@ export class SimulatedActivation implements NetworkReceiver {
     this.#onEnd.push(end);
   }
 
-  /** Delivers the alarm. Resolves when what is due is done; never rejects. */
+  /** Delivers the alarm. Resolves when what is due is done and durable, which it may never be; never rejects. */
   async alarm(): Promise<void> {
     this.storage.alarmTaken();
     this.#alarms += 1;
@@ -118,9 +118,12 @@ export class SimulatedActivation implements NetworkReceiver {
     } catch {
       // The endpoint could not be started; as the object's shell does, it tries again later.
       if (this.#alive && !this.#superseded) this.storage.alarm.set(this.clock.now() + FAILED_ALARM_RETRY);
-    } finally {
-      this.#alarms -= 1;
     }
+    // The platform counts it as delivered when what it wrote is durable.
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.whenConfirmed(resolve);
+    await promise;
+    this.#alarms -= 1;
   }
 
   /** Another instance is current from now on; this one does not know. */

@@ -26,6 +26,8 @@ export interface NetworkTiming {
 
 /** What the network reports to whoever checks a run. */
 export interface NetworkObserver {
+  /** A receiver gets a request now. */
+  onDelivered?(envelope: RequestEnvelope, receiver: NetworkReceiver): void;
   /** A receiver has answered; before anybody knows. */
   onReply?(envelope: RequestEnvelope, reply: ReplyEnvelope, receiver: NetworkReceiver): void;
 }
@@ -193,6 +195,7 @@ export class SimulatedNetwork {
     record(`-> ${textOf(call)}`);
     const taken = receiver;
     call.receiver = taken;
+    observer.onDelivered?.(envelope, taken);
     void taken.receive(envelope).then((reply) => {
       observer.onReply?.(envelope, reply, taken);
       taken.whenConfirmed(() => this.#reply(call, reply));

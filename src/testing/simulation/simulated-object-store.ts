@@ -43,7 +43,12 @@ export class SimulatedObjectStore {
   }
 
   #request<T>(
-    { what, request, fails, doubts }: {
+    {
+      what,
+      request,
+      fails,
+      doubts,
+    }: {
       readonly what: string;
       readonly request: () => Promise<T>;
       readonly fails: "get-failed" | "put-failed";

@@ -101,7 +101,12 @@ export class SimulatedTaskHosts {
     const core = new TaskHostCore({
       definition: definitionOf(module),
       clock: platform.time.clockOf(memory),
-      objects: () => new JobObjectStore(objects.view((send) => send()), cluster, jobId),
+      objects: () =>
+        new JobObjectStore(
+          objects.view((send) => send()),
+          cluster,
+          jobId,
+        ),
       links: (peer) => {
         const known = peers.get(peer);
         if (known === undefined) throw new Error(`simulated: no link to ${peer}`);
