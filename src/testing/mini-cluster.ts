@@ -142,6 +142,12 @@ export class MiniCluster {
     return typeof row?.["due"] === "number" ? row["due"] : undefined;
   }
 
+  /** Keys of what the object stores, those of the RPC layer aside. */
+  storedKeys(address: string): readonly string[] {
+    const rows = this.#databases.get(address)?.exec("SELECT key FROM sluice_kv ORDER BY key") ?? [];
+    return rows.map(({ key }) => String(key));
+  }
+
   /** Moves time in steps of `stepMillis` until `condition` holds. @throws Error after `limitMillis` of virtual time. */
   async until(
     condition: () => boolean | Promise<boolean>,

@@ -27,6 +27,7 @@ describe("access", () => {
   it("runs code, writes and reads users' data in other scopes than read", () => {
     expect(OTHERS.map(({ method, url }) => `${method} ${url}`).sort()).toEqual([
       "DELETE /jars/:jarid",
+      "DELETE /sluice/clusters/:cluster",
       "DELETE /sluice/objects/:key*",
       "GET /jars/:jarid/plan",
       "GET /jobs/:jobid/yarn-cancel",
@@ -37,6 +38,7 @@ describe("access", () => {
       "POST /jars/:jarid/plan",
       "POST /jars/:jarid/run",
       "POST /jars/upload",
+      "PUT /sluice/clusters/:cluster",
       "PUT /sluice/objects/:key*",
     ]);
   });

@@ -152,6 +152,7 @@ export const testingModuleInspector: JobModuleInspector = {
 export interface RestHarness {
   readonly clock: ManualClock;
   readonly objects: InMemoryObjectStore;
+  fetch(request: Request): Promise<Response>;
   /** Sends a request; `path` begins with a slash. */
   send(path: string, init?: RequestInit & { readonly duplex?: "half" }): Promise<Response>;
   /** Sends a request and parses the JSON answer. */
@@ -176,7 +177,8 @@ export function restHarness(overrides: Partial<RestServices> = {}): RestHarness 
     access: { kind: "open" },
     ...overrides,
   });
-  const send = async (path: string, init?: RequestInit): Promise<Response> =>
-    app.fetch(new Request(`http://sluice.test${path}`, init));
-  return { clock, objects, send, json: async (path, init) => (await send(path, init)).json() };
+  const fetch = async (request: Request): Promise<Response> => app.fetch(request);
+  const send = (path: string, init?: RequestInit): Promise<Response> =>
+    fetch(new Request(`http://sluice.test${path}`, init));
+  return { clock, objects, fetch, send, json: async (path, init) => (await send(path, init)).json() };
 }
