@@ -87,16 +87,21 @@ export class RpcDispatch {
       this.#deadLetter("malformed", "a message", error);
       return Promise.resolve(this.#errorReply("", error));
     }
+    return new Promise((resolve) => this.accept(envelope, target, resolve));
+  }
+
+  /** {@link receive} of a checked message; calls `settle` once, at once if the turn has ended by then. */
+  accept(envelope: RequestEnvelope, target: DispatchTarget, settle: (reply: ReplyEnvelope) => void): void {
     try {
       const internals = this.#admit(envelope, target);
-      if (envelope.kind === "handshake") return Promise.resolve(this.#valueReply(envelope, this.#handshake(envelope)));
-      if (envelope.kind === "cancel") return Promise.resolve(this.#cancel(envelope, internals));
+      if (envelope.kind === "handshake") return settle(this.#valueReply(envelope, this.#handshake(envelope)));
+      if (envelope.kind === "cancel") return settle(this.#cancel(envelope, internals));
       const served = this.#lookup(envelope);
       if (target.endpoint === undefined || internals === undefined) throw this.#unreachable();
-      return this.#post(envelope, served, { endpoint: target.endpoint, internals });
+      this.#post(envelope, served, { endpoint: target.endpoint, internals, settle });
     } catch (error) {
       this.#refused(envelope, error);
-      return Promise.resolve(this.#errorReply(envelope.id, error));
+      settle(this.#errorReply(envelope.id, error));
     }
   }
 
@@ -166,8 +171,13 @@ export class RpcDispatch {
   #post(
     envelope: RequestEnvelope,
     { descriptor, declaration }: Served,
-    { endpoint, internals }: { readonly endpoint: RpcEndpoint; readonly internals: EndpointInternals },
-  ): Promise<ReplyEnvelope> {
+    to: {
+      readonly endpoint: RpcEndpoint;
+      readonly internals: EndpointInternals;
+      readonly settle: (reply: ReplyEnvelope) => void;
+    },
+  ): void {
+    const { endpoint, internals } = to;
     const { clock, log } = this.#options.ports;
     const label = `${descriptor.name}.${envelope.method}`;
     const { value: args, bytes } = copyMeasured(parseArguments(declaration, envelope, label), `${label} argument`);
@@ -176,7 +186,12 @@ export class RpcDispatch {
     const cancellation = envelope.kind === "ask" ? new Cancellation() : undefined;
     const context = contextOf(envelope, deadlineMillis, cancellation);
     let observe: CallObserver | undefined;
-    const reply = Promise.withResolvers<ReplyEnvelope>();
+    let answered = false;
+    const answer = (reply: ReplyEnvelope): void => {
+      if (answered) return;
+      answered = true;
+      to.settle(reply);
+    };
     let timer: ScheduledCallback | undefined;
     let phase = "waiting in the mailbox";
     // What a sync turn returned is checked and copied within the turn; a late result when it comes.
@@ -210,7 +225,7 @@ export class RpcDispatch {
       },
       run: () => {
         phase = "while its handler ran";
-        if (envelope.kind === "tell") reply.resolve(this.#valueReply(envelope, undefined));
+        if (envelope.kind === "tell") answer(this.#valueReply(envelope, undefined));
         const result = handlerOf(endpoint, envelope.method)?.apply(endpoint, [...args]);
         if (isPending(result) || envelope.kind === "tell") return result;
         captured = true;
@@ -220,11 +235,11 @@ export class RpcDispatch {
         timer?.cancel();
         const result = captured || envelope.kind === "tell" ? outcome : captureOutcome(outcome, label);
         observe?.(result);
-        if (result.ok) return reply.resolve(this.#valueReply(envelope, result.value as WireValue)); // captured above
+        if (result.ok) return answer(this.#valueReply(envelope, result.value as WireValue)); // captured above
         if (phase === "waiting in the mailbox") this.#refused(envelope, result.error);
         else if (envelope.kind === "tell")
           log.error(`${label} failed: ${result.error.message}`, { stack: result.error.stack });
-        reply.resolve(this.#errorReply(envelope.id, result.error));
+        answer(this.#errorReply(envelope.id, result.error));
       },
     };
     if (!internals.mainThread.post(work)) {
@@ -236,10 +251,9 @@ export class RpcDispatch {
       timer = clock.schedule(deadlineMillis - clock.now(), () => {
         const error = expired();
         cancellation?.cancel(error);
-        reply.resolve(this.#errorReply(envelope.id, error));
+        answer(this.#errorReply(envelope.id, error));
       });
     }
-    return reply.promise;
   }
 
   /** A token is good if it is the endpoint's own epoch; what the endpoint expects is not told (contract F5 to F8). */

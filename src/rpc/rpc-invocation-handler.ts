@@ -39,6 +39,8 @@ interface Request {
   readonly context: CallContext;
   readonly deadlineMillis: number | undefined;
   readonly observe: CallObserver | undefined;
+  /** Running it twice has the effect of running it once. */
+  readonly repeatable: boolean;
   /** Id with which it left, the last time; undefined before. */
   sentId: string | undefined;
   /** Nobody waits any more: what was not sent is not. */
@@ -112,7 +114,7 @@ export class RpcInvocationHandler {
         this.#whenTokenKnown((failure) => {
           if (failure !== undefined) return this.#lost(request, failure);
           // A refusal is the callee's dead letter; a broken transport is this side's.
-          this.#path.channel.send(this.#envelope(request)).then(
+          this.#path.channel.send(this.#envelope(request), request.repeatable).then(
             (reply) => void this.#received(reply),
             (error: unknown) => this.#lost(request, fromUnknown(error)),
           );
@@ -180,7 +182,19 @@ export class RpcInvocationHandler {
     const inherited = kind === "tell" ? undefined : context.deadlineMillis;
     const own = limitMillis === undefined ? undefined : this.#caller.clock.now() + limitMillis;
     const deadlineMillis = own === undefined || inherited === undefined ? (own ?? inherited) : Math.min(own, inherited);
-    return { kind, text, method, args, context, deadlineMillis, observe, sentId: undefined, settled: false };
+    const repeatable = kind === "handshake" || (this.#descriptor.methods[method]?.options.idempotent ?? false);
+    return {
+      kind,
+      text,
+      method,
+      args,
+      context,
+      deadlineMillis,
+      observe,
+      repeatable,
+      sentId: undefined,
+      settled: false,
+    };
   }
 
   /** Sends when the running turn succeeded. */
@@ -205,7 +219,7 @@ export class RpcInvocationHandler {
 
   #send(request: Request, settle: (result: ReplyEnvelope | SluiceException) => void): void {
     if (request.settled) return;
-    this.#path.channel.send(this.#envelope(request)).then(
+    this.#path.channel.send(this.#envelope(request), request.repeatable).then(
       (reply) => settle(this.#received(reply)),
       (error: unknown) => settle(fromUnknown(error)),
     );
@@ -246,7 +260,7 @@ export class RpcInvocationHandler {
       args: [],
       remainingMillis: null,
     };
-    this.#path.channel.send(cancel).catch(() => undefined);
+    this.#path.channel.send(cancel, true).catch(() => undefined);
   }
 
   #received(reply: ReplyEnvelope): ReplyEnvelope | SluiceException {
