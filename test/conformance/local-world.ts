@@ -3,21 +3,19 @@ import { ManualClock } from "../../src/testing/manual-clock.ts";
 import { LocalRpcService } from "../../src/transport/local/local-rpc-service.ts";
 import type { LocalEndpoint } from "../../src/transport/local/local-rpc-service.ts";
 import { FencedProbe, FailingProbe, Probe, SlowProbe } from "../fixtures/rpc/probe.ts";
-import { FencedProbeGateway, ProbeGateway, QueueProbeGateway } from "../fixtures/rpc/probe-gateways.ts";
+import { FencedProbeGateway, PROBE_GATEWAYS } from "../fixtures/rpc/probe-gateways.ts";
 import type { ProbeKind } from "../fixtures/rpc/probe-gateways.ts";
 import type { World } from "./row.ts";
-
-const PROBE = [ProbeGateway, QueueProbeGateway];
 
 function endpointOf(kind: ProbeKind): LocalEndpoint {
   const database = new SqliteDatabase();
   switch (kind) {
     case "probe":
-      return { gateways: PROBE, factory: (context) => new Probe(context), database };
+      return { gateways: PROBE_GATEWAYS, factory: (context) => new Probe(context), database };
     case "failing-probe":
-      return { gateways: PROBE, factory: (context) => new FailingProbe(context), database };
+      return { gateways: PROBE_GATEWAYS, factory: (context) => new FailingProbe(context), database };
     case "slow-probe":
-      return { gateways: PROBE, factory: (context) => new SlowProbe(context), database };
+      return { gateways: PROBE_GATEWAYS, factory: (context) => new SlowProbe(context), database };
     case "fenced-probe":
       return { gateways: [FencedProbeGateway], factory: (context) => new FencedProbe(context), database };
   }

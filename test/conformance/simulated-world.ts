@@ -1,16 +1,14 @@
 import type { SimulatedEndpoint } from "../../src/testing/simulation/simulated-activation.ts";
 import { SimulatedPlatform } from "../../src/testing/simulation/simulated-platform.ts";
 import { FailingProbe, FencedProbe, Probe, SlowProbe } from "../fixtures/rpc/probe.ts";
-import { FencedProbeGateway, ProbeGateway, QueueProbeGateway } from "../fixtures/rpc/probe-gateways.ts";
+import { FencedProbeGateway, PROBE_GATEWAYS } from "../fixtures/rpc/probe-gateways.ts";
 import type { ProbeKind } from "../fixtures/rpc/probe-gateways.ts";
 import type { World } from "./row.ts";
 
-const PROBE = [ProbeGateway, QueueProbeGateway];
-
 const ENDPOINTS: Readonly<Record<ProbeKind, SimulatedEndpoint>> = {
-  probe: { gateways: PROBE, factory: (context) => new Probe(context) },
-  "failing-probe": { gateways: PROBE, factory: (context) => new FailingProbe(context) },
-  "slow-probe": { gateways: PROBE, factory: (context) => new SlowProbe(context) },
+  probe: { gateways: PROBE_GATEWAYS, factory: (context) => new Probe(context) },
+  "failing-probe": { gateways: PROBE_GATEWAYS, factory: (context) => new FailingProbe(context) },
+  "slow-probe": { gateways: PROBE_GATEWAYS, factory: (context) => new SlowProbe(context) },
   "fenced-probe": { gateways: [FencedProbeGateway], factory: (context) => new FencedProbe(context) },
 };
 

@@ -1,11 +1,20 @@
+import { actorRows } from "./rows/actors.ts";
 import { callRows } from "./rows/calls.ts";
 import { fencingRows } from "./rows/fencing.ts";
+import { hostingRows } from "./rows/hosting.ts";
 import { lifecycleRows } from "./rows/lifecycle.ts";
 import { queueRows } from "./rows/queue.ts";
 import type { Row, World } from "./row.ts";
 
 /** Every row, in the order of the contract's groups. */
-export const ROWS: readonly Row[] = [...lifecycleRows, ...queueRows, ...callRows, ...fencingRows];
+export const ROWS: readonly Row[] = [
+  ...lifecycleRows,
+  ...hostingRows,
+  ...queueRows,
+  ...callRows,
+  ...actorRows,
+  ...fencingRows,
+];
 
 /** Rows that an implementation does not pass, with the reason. One that begins to pass fails the run. */
 export type KnownGaps = Readonly<Record<string, string>>;

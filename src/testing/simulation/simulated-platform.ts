@@ -60,6 +60,7 @@ export class SimulatedPlatform {
   readonly #options: SimulatedPlatformOptions;
   readonly #random: SeededRandom;
   readonly #objects = new Map<string, SimulatedObject>();
+  #closing: Promise<void> | undefined;
   readonly #gateways = new Map<string, GatewayDescriptor>();
 
   constructor(options: SimulatedPlatformOptions) {
@@ -118,9 +119,17 @@ export class SimulatedPlatform {
   }
 
   /** Terminates every endpoint, for ever; new gateways are refused at once. */
-  async closeAsync(): Promise<void> {
+  closeAsync(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.service.close();
-    await Promise.all(this.objects.flatMap((object) => object.current?.server.closeAsync() ?? []));
+    const servers = this.objects.flatMap((object) => object.current?.server ?? []);
+    const outcomes = await Promise.allSettled(servers.map((server) => server.closeAsync()));
+    const failure = outcomes.find((outcome) => outcome.status === "rejected");
+    if (failure !== undefined) throw failure.reason;
   }
 
   /** The current instance of an object loses its memory, and what it had not made durable. */

@@ -23,6 +23,11 @@ export const callRows: readonly Row[] = [
   calling("G3", "a gateway tells its address without a message", async (world) => {
     assert.equal(world.service.gateway(ProbeGateway, "v1/-/test/nowhere/x").getAddress(), "v1/-/test/nowhere/x");
   }),
+  calling("G4", "a gateway has its methods and nothing else: no then, no termination future (G9)", async (world) => {
+    const probe = world.service.gateway(ProbeGateway, world.open("probe"));
+    assert.deepEqual(Object.keys(probe).sort(), ["getAddress", ...Object.keys(ProbeGateway.methods)].sort());
+    for (const name of ["then", "terminationFuture", "constructor"]) assert.ok(!Object.hasOwn(probe, name), name);
+  }),
   calling("G8", "a method that the endpoint does not know fails the call and nothing else", async (world) => {
     const address = world.open("probe");
     const error = await rejection(world.service.gateway(DriftedProbeGateway, address).vanished(), "RPC_CONNECTION");
@@ -39,12 +44,25 @@ export const callRows: readonly Row[] = [
     assert.equal(probe.note("still here"), undefined);
     assert.deepEqual(await probe.noted(), ["still here"]);
   }),
+  calling("A3", "an ask gives a promise at once", async (world) => {
+    const probe = world.service.gateway(ProbeGateway, world.open("probe"));
+    const held = probe.hold("x");
+    assert.ok(held instanceof Promise);
+    await probe.release("x");
+    assert.equal(await held, "x");
+  }),
+  calling("A5", "a handler may answer at once or later, from call to call", async (world) => {
+    const [one, other] = [world.open("probe"), world.open("probe")];
+    const probe = world.service.gateway(ProbeGateway, one);
+    assert.equal(await probe.bounce(other, 0), 0);
+    assert.equal(await probe.bounce(other, 1), 1);
+  }),
   calling("A6", "null and undefined are values like others", async (world) => {
     const probe = world.service.gateway(ProbeGateway, world.open("probe"));
     assert.equal(await probe.echo(null), null);
     assert.equal(await probe.echo(undefined), undefined);
   }),
-  calling("Z0", "every value of the closed list arrives as it was sent", async (world) => {
+  calling("Z0", "every value of the closed list arrives as it was sent (Z10, A7)", async (world) => {
     const probe = world.service.gateway(ProbeGateway, world.open("probe"));
     const value = {
       numbers: [Number.NaN, -0, Number.POSITIVE_INFINITY, 2 ** 53],
@@ -61,7 +79,7 @@ export const callRows: readonly Row[] = [
   }),
   calling(
     "P1",
-    "an argument outside the list fails at the call and is named, for tells too (over Z1, Z4, Z5)",
+    "an argument outside the list fails at the call and is named, for tells too (over Z1 to Z6, F13)",
     async (world) => {
       const probe = world.service.gateway(ProbeGateway, world.open("probe"));
       const bad = { rows: [1, () => 1] } as unknown as string;
@@ -88,7 +106,7 @@ export const callRows: readonly Row[] = [
   }),
   calling(
     "O3",
-    "a call without a reply in time fails, naming method, address, limit and phase (O4, P2)",
+    "a call without a reply in time fails, naming method, argument types, address, limit and phase (O4, G10)",
     async (world) => {
       const address = world.open("probe");
       const probe = world.service.gateway(ProbeGateway, address);
@@ -140,7 +158,13 @@ export const callRows: readonly Row[] = [
       }
     },
   ),
-  calling("X4", "an endpoint outlives what its handlers throw", async (world) => {
+  calling("X7", "an error of a class that only the callee has arrives as data (P14, over X8)", async (world) => {
+    const probe = world.service.gateway(ProbeGateway, world.open("probe"));
+    const error = await rejection(probe.fail("own class"), "UNEXPECTED");
+    assert.equal(error.message, "seen at one side only");
+    assert.match(String(error.remoteStack), /VersionConflict|seen at one side only/);
+  }),
+  calling("X4", "an endpoint outlives what its handlers throw (U9)", async (world) => {
     const probe = world.service.gateway(ProbeGateway, world.open("probe"));
     await rejection(probe.fail("anything"));
     await rejection(probe.failLater("anything"));
@@ -174,12 +198,16 @@ export const callRows: readonly Row[] = [
     await world.crash(address);
     assert.equal(await probe.total(), 7);
   }),
-  calling("K2", "a handshake succeeds for the same version and a neighbouring one (over K3)", async (world) => {
-    const address = world.open("probe");
-    await world.service.connect(ProbeGateway, address);
-    const next = await world.service.connect(NextProbeGateway, address);
-    assert.equal(await next.add(1), 1);
-  }),
+  calling(
+    "K2",
+    "connecting shakes hands; it succeeds for the same version and a neighbouring one (K1, over K3)",
+    async (world) => {
+      const address = world.open("probe");
+      await world.service.connect(ProbeGateway, address);
+      const next = await world.service.connect(NextProbeGateway, address);
+      assert.equal(await next.add(1), 1);
+    },
+  ),
   calling("K3", "a version further away is refused, naming both", async (world) => {
     const error = await rejection(world.service.connect(FarProbeGateway, world.open("probe")), "HANDSHAKE");
     assert.match(error.message, /version 5.*version 3/);
@@ -208,7 +236,7 @@ export const callRows: readonly Row[] = [
     assert.equal(await probe.total(), 0);
     assert.deepEqual(await probe.noted(), []);
   }),
-  calling("M10", "what is no envelope gets a typed answer and reaches no handler", async (world) => {
+  calling("M10", "what is no envelope gets a typed answer and reaches no handler (U7)", async (world) => {
     const address = world.open("probe");
     const channel = world.service.openChannel(address);
     for (const [field, value] of [

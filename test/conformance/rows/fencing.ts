@@ -19,17 +19,21 @@ export const fencingRows: readonly Row[] = [
     gateway.note("let in");
     assert.deepEqual(await gateway.noted(), ["let in"]);
   }),
-  calling("F5", "a stale token fails an ask without telling the right one", async (world) => {
-    const address = world.open("fenced-probe");
-    await world.service.gateway(FencedProbeGateway, address).noted();
-    await world.crash(address);
-    const error = await rejection(
-      world.service.gateway(FencedProbeGateway, address, epoch(1)).noted(),
-      "FENCING_TOKEN",
-    );
-    assert.match(error.message, /FencedProbe\.noted/);
-    assert.doesNotMatch(error.message, /\b2\b/);
-  }),
+  calling(
+    "F5",
+    "a stale token fails an ask without telling the right one; a gateway keeps the token it was given (F11)",
+    async (world) => {
+      const address = world.open("fenced-probe");
+      await world.service.gateway(FencedProbeGateway, address).noted();
+      await world.crash(address);
+      const error = await rejection(
+        world.service.gateway(FencedProbeGateway, address, epoch(1)).noted(),
+        "FENCING_TOKEN",
+      );
+      assert.match(error.message, /FencedProbe\.noted/);
+      assert.doesNotMatch(error.message, /\b2\b/);
+    },
+  ),
   calling("F6", "a tell with a stale token is dropped", async (world) => {
     const address = world.open("fenced-probe");
     await world.service.gateway(FencedProbeGateway, address).noted();
@@ -42,6 +46,12 @@ export const fencingRows: readonly Row[] = [
     const request = envelope(address, { gateway: "FencedProbe", gatewayVersion: 1 });
     const reply = await world.service.openChannel(address).send(request);
     assert.equal(reply.outcome === "error" && reply.error.code, "UNKNOWN_MESSAGE");
+  }),
+  calling("F9", "a gateway without a token has none to tell until it learnt it", async (world) => {
+    const gateway = world.service.gateway(FencedProbeGateway, world.open("fenced-probe"));
+    assert.equal(gateway.getFencingToken(), undefined);
+    await gateway.noted();
+    assert.equal(gateway.getFencingToken(), 1);
   }),
   calling("F10", "calls of the endpoint to itself carry its own token", async (world) => {
     const gateway = world.service.gateway(FencedProbeGateway, world.open("fenced-probe"));

@@ -40,7 +40,7 @@ export const lifecycleRows: readonly Row[] = [
   }),
   hosting(
     "L10",
-    "stopped, an endpoint refuses messages without onStop; started again it runs onStart again",
+    "stopped, an endpoint refuses messages without onStop; started again it runs onStart again (L9)",
     async ({ create }, { service }) => {
       const server = create("probe");
       const probe = service.gateway(QueueProbeGateway, server.address);
@@ -53,7 +53,7 @@ export const lifecycleRows: readonly Row[] = [
   ),
   calling(
     "L13",
-    "while onStop is pending the endpoint serves and is not running; onStop saw the flag set",
+    "while onStop is pending the endpoint serves and is not running; onStop saw the flag set, in a turn (L12, L24)",
     async (world) => {
       const address = world.open("probe");
       const probe = world.service.gateway(ProbeGateway, address);
@@ -65,16 +65,20 @@ export const lifecycleRows: readonly Row[] = [
       await rejection(probe.noted(), "RECIPIENT_UNREACHABLE");
     },
   ),
-  calling("L15", "when onStop is done, calls that wait fail as unreachable at once, not by timeout", async (world) => {
-    const probe = world.service.gateway(ProbeGateway, world.open("probe"));
-    const waiting = probe.hold("for ever");
-    await probe.terminateHolding("stop");
-    const [error] = await Promise.all([rejection(waiting, "RECIPIENT_UNREACHABLE"), probe.release("stop")]);
-    assert.match(error.message, /Probe\.hold/);
-  }),
+  calling(
+    "L15",
+    "when onStop is done, calls that wait fail as unreachable at once, not by timeout (L14)",
+    async (world) => {
+      const probe = world.service.gateway(ProbeGateway, world.open("probe"));
+      const waiting = probe.hold("for ever");
+      await probe.terminateHolding("stop");
+      const [error] = await Promise.all([rejection(waiting, "RECIPIENT_UNREACHABLE"), probe.release("stop")]);
+      assert.match(error.message, /Probe\.hold/);
+    },
+  ),
   hosting(
     "L20",
-    "onStop runs once, however often the endpoint is closed, and closing gives the same future",
+    "onStop runs once, however often the endpoint is closed, and closing gives the same future (L11)",
     async ({ create }) => {
       const server = create("probe");
       server.start();
@@ -99,11 +103,11 @@ export const lifecycleRows: readonly Row[] = [
     createAt(server.address, "probe").start();
     assert.deepEqual(await probe.noted(), []);
   }),
-  calling("V2", "connecting to an address that cannot exist fails and names it", async ({ service }) => {
+  calling("V2", "connecting to an address that cannot exist fails and names it (D1)", async ({ service }) => {
     const error = await rejection(service.connect(ProbeGateway, "v1/-/test/no-such-kind/x"), "RPC_CONNECTION");
     assert.match(error.message, /no-such-kind/);
   }),
-  hosting("V3", "connecting to an endpoint that is not started succeeds", async ({ create }, { service }) => {
+  hosting("V3", "connecting to an endpoint that is not started succeeds (M8)", async ({ create }, { service }) => {
     const server = create("probe");
     const probe = await service.connect(ProbeGateway, server.address);
     assert.equal(probe.getAddress(), server.address);
@@ -134,7 +138,7 @@ export const lifecycleRows: readonly Row[] = [
   ),
   calling(
     "V13",
-    "a call to a terminated endpoint fails as unreachable, on gateways old and new, in later activations too",
+    "a call to a terminated endpoint fails as unreachable, on gateways old and new, in later activations too (D4)",
     async (world) => {
       const address = world.open("probe");
       const probe = world.service.gateway(ProbeGateway, address);

@@ -1,22 +1,26 @@
 import { strict as assert } from "node:assert";
-import { ProbeGateway, QueueProbeGateway } from "../../fixtures/rpc/probe-gateways.ts";
+import { FencedProbeGateway, ProbeGateway, QueueProbeGateway } from "../../fixtures/rpc/probe-gateways.ts";
 import { calling, hosting, rejection } from "../row.ts";
 import type { Row } from "../row.ts";
 
 /** Groups M (mailbox), S (main-thread executor and scheduling) and T (main-thread check). */
 export const queueRows: readonly Row[] = [
-  calling("M2", "messages of one sender run in the order they were sent, tells and asks mixed", async (world) => {
-    const probe = world.service.gateway(ProbeGateway, world.open("probe"));
-    const expected: string[] = [];
-    const asks: Promise<unknown>[] = [];
-    for (let index = 0; index < 300; index += 1) {
-      expected.push(String(index));
-      probe.note(String(index));
-      if (index % 50 === 0) asks.push(probe.echo("x".repeat(100_000)));
-    }
-    await Promise.all(asks);
-    assert.deepEqual(await probe.noted(), expected);
-  }),
+  calling(
+    "M2",
+    "messages of one sender run in the order they were sent, each once, tells and asks mixed (M5)",
+    async (world) => {
+      const probe = world.service.gateway(ProbeGateway, world.open("probe"));
+      const expected: string[] = [];
+      const asks: Promise<unknown>[] = [];
+      for (let index = 0; index < 300; index += 1) {
+        expected.push(String(index));
+        probe.note(String(index));
+        if (index % 50 === 0) asks.push(probe.echo("x".repeat(100_000)));
+      }
+      await Promise.all(asks);
+      assert.deepEqual(await probe.noted(), expected);
+    },
+  ),
   calling("M3", "a pending Later frees the mailbox; replies leave in order of completion", async (world) => {
     const probe = world.service.gateway(ProbeGateway, world.open("probe"));
     const completed: string[] = [];
@@ -62,6 +66,18 @@ export const queueRows: readonly Row[] = [
       assert.deepEqual(await noted, ["started", "first"]);
     },
   ),
+  calling("M1", "turns never overlap, wherever they come from", async (world) => {
+    const address = world.open("probe");
+    const probe = world.service.gateway(ProbeGateway, address);
+    const overlaps = world.service.gateway(QueueProbeGateway, address).overlaps(3_000);
+    // Each reads the total and writes it again.
+    const totals = await Promise.all(Array.from({ length: 300 }, () => probe.add(1)));
+    assert.equal(await overlaps, 0);
+    assert.deepEqual(
+      totals,
+      Array.from({ length: 300 }, (_, index) => index + 1),
+    );
+  }),
   calling("S1", "execute runs its body as a turn", async (world) => {
     assert.deepEqual(await world.service.gateway(QueueProbeGateway, world.open("probe")).executed(), ["passed"]);
   }),
@@ -85,7 +101,21 @@ export const queueRows: readonly Row[] = [
     await world.elapse(40);
     assert.match((await timed).message, /callAsync gave no result within 20 ms/);
   }),
-  calling("S11", "a scheduled body runs as a turn, not before its delay", async (world) => {
+  calling("S7", "callAsync gives what the Later of its body gives (over S7)", async (world) => {
+    assert.equal(await world.service.gateway(QueueProbeGateway, world.open("probe")).callAsyncLater(), 42);
+  }),
+  calling("S9", "a delay of zero runs on arrival", async (world) => {
+    const waited = world.service.gateway(QueueProbeGateway, world.open("probe")).scheduledAfter(0);
+    await world.elapse(30);
+    assert.ok((await waited) >= 0);
+  }),
+  calling("S10", "what a fenced endpoint schedules for itself carries its token", async (world) => {
+    const gateway = world.service.gateway(FencedProbeGateway, world.open("fenced-probe"));
+    await gateway.selfNoteLater("later", 5);
+    await world.elapse(60);
+    assert.deepEqual(await gateway.noted(), ["later"]);
+  }),
+  calling("S11", "a scheduled body runs as a turn, not before its delay (S8)", async (world) => {
     const waited = world.service.gateway(QueueProbeGateway, world.open("probe")).scheduledAfter(25);
     await world.elapse(60);
     assert.ok((await waited) >= 24);

@@ -7,7 +7,7 @@ import type { World } from "../../conformance/row.ts";
 import { createLocalWorld } from "../../conformance/local-world.ts";
 import { ROWS } from "../../conformance/suite.ts";
 import type { KnownGaps } from "../../conformance/suite.ts";
-import { FencedProbeGateway, ProbeGateway, QueueProbeGateway } from "../../fixtures/rpc/probe-gateways.ts";
+import { FencedProbeGateway, PROBE_GATEWAYS } from "../../fixtures/rpc/probe-gateways.ts";
 
 /** HTTP hosts nothing, and lets nobody say of himself that he is an endpoint. */
 export const HTTP_GAPS: KnownGaps = {
@@ -25,7 +25,7 @@ export function createHttpWorld(
   const clock = new ManualClock();
   const server = createRpcEndpoint<TestCaller>({
     rpcService: () => local.service,
-    gateways: [ProbeGateway, QueueProbeGateway, FencedProbeGateway],
+    gateways: [...PROBE_GATEWAYS, FencedProbeGateway],
     authenticate: (request) => request.headers.get("authorization") ?? "anybody",
     clock,
     ids: systemIds,
