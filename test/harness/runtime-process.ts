@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 /** A JavaScript runtime, and the command that runs a TypeScript file in it. */
 export interface Runtime {
@@ -28,7 +28,7 @@ export class RuntimeProcess implements AsyncDisposable {
 
   constructor(runtime: Runtime, script: string, args: readonly string[]) {
     const [program, ...options] = runtime.command;
-    this.#child = spawn(program, [...options, join(ROOT, script), ...args], {
+    this.#child = spawn(program, [...options, resolve(ROOT, script), ...args], {
       cwd: ROOT,
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, NO_COLOR: "1" },
@@ -58,7 +58,8 @@ export class RuntimeProcess implements AsyncDisposable {
   /** Everything it printed until it ended by itself. @throws Error if it failed. */
   async finished(): Promise<string> {
     await this.#exited;
-    if (this.#child.exitCode !== 0) throw new Error(`exit code ${this.#child.exitCode}:\n${this.#output}${this.#errors}`);
+    if (this.#child.exitCode !== 0)
+      throw new Error(`exit code ${this.#child.exitCode}:\n${this.#output}${this.#errors}`);
     return this.#output;
   }
 

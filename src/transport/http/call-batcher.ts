@@ -17,7 +17,7 @@ export interface CallBatcherOptions {
   readonly clock: Clock;
   readonly fetch: (request: Request) => Promise<Response>;
   readonly token: () => string | undefined | Promise<string | undefined>;
-  /** How long a batch without a deadline of its own waits for the server to begin its answer. */
+  /** How long a batch waits at least for the server to begin its answer. */
   readonly patienceMillis: number;
 }
 
@@ -125,9 +125,9 @@ export class CallBatcher {
     }
   }
 
-  /** After it nobody waits for any of the calls. */
+  /** After it nobody waits for any of the calls, and the next ones should not wait behind them. */
   #patience(calls: readonly PendingCall[]): number {
-    return Math.max(...calls.map(({ envelope }) => envelope.remainingMillis ?? this.#options.patienceMillis), 1);
+    return Math.max(...calls.map(({ envelope }) => envelope.remainingMillis ?? 0), this.#options.patienceMillis);
   }
 
   #exceptionOf(error: unknown): SluiceException {

@@ -5,6 +5,7 @@ import { systemIds } from "../../common/ids.ts";
 import type { IdSource } from "../../common/ids.ts";
 import { silentLogger } from "../../common/log.ts";
 import type { Logger } from "../../common/log.ts";
+import type { CallFilters } from "../../rpc/call-filter.ts";
 import { DeadLetters } from "../../rpc/dead-letters.ts";
 import { ENVELOPE_VERSION } from "../../rpc/envelope/v1.ts";
 import type { ReplyEnvelope, RequestEnvelope } from "../../rpc/envelope/v1.ts";
@@ -29,6 +30,7 @@ export interface HttpRpcServiceOptions {
   readonly log?: Logger;
   /** Default 10 s. */
   readonly defaultTimeout?: Duration;
+  readonly filters?: Pick<CallFilters, "outgoing">;
 }
 
 /**
@@ -40,6 +42,7 @@ export interface HttpRpcServiceOptions {
 export class HttpRpcService implements RpcService {
   readonly defaultTimeout: Duration;
   readonly deadLetters: DeadLetters;
+  readonly filters: CallFilters | undefined;
   readonly #batcher: CallBatcher;
   readonly #gateways: GatewayFactory;
 
@@ -47,6 +50,7 @@ export class HttpRpcService implements RpcService {
     const { token, clock = systemClock } = options;
     this.defaultTimeout = options.defaultTimeout ?? DEFAULT_ASK_TIMEOUT;
     this.deadLetters = new DeadLetters(options.log ?? silentLogger);
+    this.filters = options.filters;
     this.#batcher = new CallBatcher({
       url: new URL(options.url).href,
       clock,

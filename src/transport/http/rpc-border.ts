@@ -41,13 +41,15 @@ export interface BorderCalls {
 export class RpcBorder<Caller> {
   readonly #options: RpcBorderOptions<Caller>;
   readonly #gateways: ReadonlyMap<string, GatewayDescriptor>;
-  readonly #name: string;
+  // Made by the first request: Workers give no randomness before it.
+  #name: string | undefined;
+  // Asks under way: the ids that their callers gave them, and ours.
+  readonly #asks = new Map<string, string>();
   #requests = 0;
 
   constructor(options: RpcBorderOptions<Caller>) {
     this.#options = options;
     this.#gateways = new Map(options.gateways.map((gateway) => [gateway.name, gateway]));
-    this.#name = options.ids.hex();
   }
 
   open(caller: Caller): BorderCalls {
@@ -68,11 +70,14 @@ export class RpcBorder<Caller> {
         } catch (error) {
           return { kind: "refusal", error: withoutStack(error) };
         }
+        if (inner.kind === "ask") this.#asks.set(envelope.id, inner.id);
         try {
           const reply = await channelTo(inner.endpoint).send(inner);
           return { kind: "reply", reply: { ...reply, id: envelope.id, address: envelope.endpoint } };
         } catch (error) {
           return { kind: "unreachable", error: withoutStack(error) };
+        } finally {
+          if (this.#asks.get(envelope.id) === inner.id) this.#asks.delete(envelope.id);
         }
       },
     };
@@ -80,7 +85,7 @@ export class RpcBorder<Caller> {
 
   /** The call as it goes on. Of what the caller says about itself nothing is believed: a chain could let it pass a queue. */
   #admit(envelope: RequestEnvelope, caller: Caller): RequestEnvelope {
-    const { resolveAddress, limits } = this.#options;
+    const { resolveAddress, limits, ids } = this.#options;
     const gateway = this.#gateways.get(envelope.gateway);
     if (gateway === undefined) {
       throw new HandshakeException(`${envelope.endpoint}: the gateway ${envelope.gateway} is not exported`);
@@ -90,17 +95,27 @@ export class RpcBorder<Caller> {
     const address = resolveAddress === undefined ? endpoint : resolveAddress(endpoint, { caller, gateway, method });
     if (address === undefined)
       throw new RpcConnectionException(`${endpoint}: no such endpoint, or not for this caller`);
+    this.#name ??= ids.hex();
     this.#requests += 1;
     return {
       ...envelope,
-      id: `${this.#name}:${this.#requests}`,
+      id: kind === "cancel" ? this.#askOf(envelope) : `${this.#name}:${this.#requests}`,
       endpoint: address,
       args: copyWireValue(envelope.args, `${gateway.name}.${method} argument`),
       sender: null,
       depth: 1,
       chain: [],
-      remainingMillis: kind === "tell" ? null : Math.min(remainingMillis ?? limits.callMillis, limits.callMillis),
+      remainingMillis:
+        kind === "tell" || kind === "cancel" ? null : Math.min(remainingMillis ?? limits.callMillis, limits.callMillis),
     };
+  }
+
+  /** @throws UnknownMessageException if it is over, or came to another machine than this cancel. */
+  #askOf(cancel: RequestEnvelope): string {
+    const id = this.#asks.get(cancel.id);
+    if (id === undefined)
+      throw new UnknownMessageException(`cancel: no ask ${cancel.id.slice(0, 64)} is under way here`);
+    return id;
   }
 }
 
@@ -111,7 +126,7 @@ function requireExported(gateway: GatewayDescriptor, { kind, method }: RequestEn
       `${gateway.name} version ${gateway.version} has no method ${JSON.stringify(method)}`,
     );
   }
-  if (declaration.kind !== kind) {
+  if (declaration.kind !== (kind === "cancel" ? "ask" : kind)) {
     throw new UnknownMessageException(`${gateway.name}.${method} is declared as ${declaration.kind}, got ${kind}`);
   }
 }
