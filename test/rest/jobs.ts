@@ -152,6 +152,7 @@ function vertices(): readonly ExecutionJobVertexInfo[] {
 export function checkpoint(id: number, overrides: Partial<CheckpointStats> = {}): CheckpointStats {
   return {
     checkpointId: id,
+    type: "CHECKPOINT",
     status: "COMPLETED",
     triggerTimestampMillis: STARTED + id * 1_000,
     latestAckTimestampMillis: STARTED + id * 1_000 + id * 10,
@@ -167,6 +168,7 @@ export function checkpoint(id: number, overrides: Partial<CheckpointStats> = {})
       acknowledgedSubtasks: 4,
       latestAckTimestampMillis: STARTED + id * 1_000 + id * 5,
       stateSize: 500 * id,
+      processedBytes: 3,
     })),
     ...overrides,
   };
@@ -186,7 +188,7 @@ export function checkpointStats(): CheckpointStatsSnapshot {
     history: [running, failed, checkpoint(2), checkpoint(1)],
     latestCompleted: checkpoint(2),
     latestFailed: failed,
-    latestRestored: { checkpointId: 1, restoreTimestampMillis: STARTED + 1_500, sourcePosition: 25 },
+    latestRestored: { checkpointId: 1, savepoint: false, restoreTimestampMillis: STARTED + 1_500, sourcePosition: 25 },
   };
 }
 

@@ -1,6 +1,6 @@
 import { CHECKPOINT_DEFAULTS, type CheckpointConfiguration } from "../jobgraph/job-configuration.ts";
-import { isCountedFailure } from "./checkpoint-failure-reason.ts";
-import type { CheckpointEvent, CheckpointRequest } from "./checkpoint-messages.ts";
+import type { CheckpointEvent } from "./checkpoint-messages.ts";
+import { rankOf, type CheckpointRequest } from "./checkpoint-request.ts";
 import { stateKeysOf, type StoredCheckpoint } from "./completed-checkpoint.ts";
 import type { MutablePendingCheckpoint, PendingCheckpoint } from "./pending-checkpoint.ts";
 
@@ -24,10 +24,11 @@ export class CheckpointCoordinatorState {
   readonly settings: Omit<CheckpointConfiguration, "intervalMillis">;
   readonly #configuredPeriodMillis: number | undefined;
   readonly #pending = new Map<number, MutablePendingCheckpoint>();
-  readonly #queued = new Set<CheckpointRequest>();
+  #queued: readonly CheckpointRequest[] = [];
   #completed: readonly StoredCheckpoint[];
   #active = false;
   #endOfData = false;
+  #paused = false;
   #nextTriggerMillis: number | undefined;
   #nextId: number;
   #reservedUpTo: number;
@@ -76,8 +77,14 @@ export class CheckpointCoordinatorState {
     return this.#pending;
   }
 
-  get queued(): ReadonlySet<CheckpointRequest> {
+  /** In the order in which they are served. */
+  get queued(): readonly CheckpointRequest[] {
     return this.#queued;
+  }
+
+  /** Whether nothing is begun by itself, because the job is about to end with a savepoint. */
+  get paused(): boolean {
+    return this.#paused;
   }
 
   /** Retained, oldest first. */
@@ -122,8 +129,9 @@ export class CheckpointCoordinatorState {
       case "deactivated":
         this.#active = false;
         this.#endOfData = false;
+        this.#paused = false;
         this.#nextTriggerMillis = undefined;
-        this.#queued.clear();
+        this.#queued = [];
         return;
       case "end-of-data-reached":
         this.#endOfData = true;
@@ -132,10 +140,17 @@ export class CheckpointCoordinatorState {
         this.#nextTriggerMillis = event.atMillis;
         return;
       case "request-queued":
-        this.#queued.add(event.request);
+        this.#queued = [...this.#queued, event.request].sort((left, right) => rankOf(left) - rankOf(right));
         return;
       case "request-taken":
-        this.#queued.delete(event.request);
+        this.#queued = this.#queued.filter((request) => request !== event.request);
+        return;
+      case "scheduling-paused":
+        this.#paused = true;
+        this.#nextTriggerMillis = undefined;
+        return;
+      case "scheduling-resumed":
+        this.#paused = false;
         return;
       case "ids-reserved":
         this.#reservedUpTo = event.upTo;
@@ -169,11 +184,15 @@ export class CheckpointCoordinatorState {
         this.#consecutiveFailures = 0;
         return;
       }
+      case "savepoint-completed":
+        this.#pending.delete(event.checkpoint.checkpointId);
+        // CP-06: success of any kind.
+        this.#lastCompletionMillis = event.nowMillis;
+        this.#consecutiveFailures = 0;
+        return;
       case "aborted":
         this.#pending.delete(event.checkpointId);
-        if (isCountedFailure(event.reason) && event.checkpointId > (this.latestCompleted?.checkpointId ?? 0)) {
-          this.#consecutiveFailures += 1;
-        }
+        if (event.counted) this.#consecutiveFailures += 1;
         return;
       case "failures-exceeded":
         this.#consecutiveFailures = 0;

@@ -2,7 +2,8 @@ import type { Random } from "../../common/random.ts";
 import { calculateCheckpointPlan } from "./checkpoint-plan.ts";
 import type { CheckpointCoordinatorState } from "./checkpoint-coordinator-state.ts";
 import { decideAbort, decideAcknowledge, decideCompleted } from "./checkpoint-progress.ts";
-import { decideNext } from "./checkpoint-trigger.ts";
+import { firstTrigger } from "./checkpoint-schedule.ts";
+import { decideNext, decideRequest, refuse } from "./checkpoint-trigger.ts";
 import { NOTHING } from "./checkpoint-messages.ts";
 import type {
   CheckpointDecision,
@@ -28,17 +29,25 @@ export function decide(
       const aborts = [...state.pending.values()].map((pending) =>
         decideAbort(state, { pending, reason: "CHECKPOINT_COORDINATOR_SUSPEND" }, environment),
       );
+      const refusals = state.queued.map((request) => refuse(request, "CHECKPOINT_COORDINATOR_SUSPEND", nowMillis));
       return {
         events: [...aborts.flatMap(({ events }) => events), { kind: "deactivated" }],
-        // The tasks are ending: they need no notice.
-        effects: aborts.flatMap(({ effects }) => effects).filter(({ kind }) => kind !== "notify-aborted"),
+        // The tasks are ending: they need no notice, and the job is failing over or over already.
+        effects: [...aborts, ...refusals]
+          .flatMap(({ effects }) => effects)
+          .filter(({ kind }) => kind !== "notify-aborted" && kind !== "fail-job"),
       };
     }
     case "end-of-data": {
       if (!state.active || state.endOfData) return NOTHING;
-      const events: CheckpointEvent[] = [{ kind: "end-of-data-reached" }, { kind: "request-queued", request: "final" }];
+      const events: CheckpointEvent[] = [
+        { kind: "end-of-data-reached" },
+        { kind: "request-queued", request: { kind: "final" } },
+      ];
       return { events, effects: [] };
     }
+    case "request":
+      return decideRequest(state, input.request, environment);
     case "tick":
       return NOTHING;
     case "acknowledged":
@@ -48,7 +57,7 @@ export function decide(
       const { reason, attemptId, failure } = input.decline;
       if (pending === undefined) return NOTHING;
       const detail = failure === undefined ? undefined : `${failure.name}: ${failure.message}`;
-      return decideAbort(state, { pending, reason, detail, attemptId }, environment);
+      return decideAbort(state, { pending, reason, detail, declinedBy: attemptId }, environment);
     }
     case "trigger-failed": {
       const pending = state.pending.get(input.checkpointId);
@@ -80,18 +89,8 @@ export function decide(
   }
 }
 
-/**
- * The first periodic trigger comes uniformly within [minimum pause, period], so that jobs do not beat in step (CP-02).
- */
 function decideActivate(state: CheckpointCoordinatorState, environment: CheckpointEnvironment): CheckpointDecision {
-  const { periodMillis, settings } = state;
-  const events: CheckpointEvent[] = [{ kind: "activated" }];
-  if (periodMillis !== undefined) {
-    const spread = periodMillis - settings.minPauseMillis;
-    const delay = settings.minPauseMillis + Math.floor(environment.random.next() * (spread + 1));
-    events.push({ kind: "trigger-scheduled", atMillis: environment.nowMillis + delay });
-  }
-  return { events, effects: [] };
+  return { events: [{ kind: "activated" }, ...firstTrigger(state, environment)], effects: [] };
 }
 
 /** Decides and applies, until nothing follows (Flink `CheckpointCoordinator`). */

@@ -1,4 +1,6 @@
+import { SluiceException } from "../../common/exceptions.ts";
 import type { TaskCheckpointFailureReason } from "../messages/checkpoint-messages.ts";
+import { serializeThrowable, type SerializedThrowable } from "../messages/serialized-throwable.ts";
 
 /** Why a checkpoint did not come to be (Flink `CheckpointFailureReason`). */
 export type CheckpointFailureReason =
@@ -9,6 +11,7 @@ export type CheckpointFailureReason =
   | "FINALIZE_CHECKPOINT_FAILURE"
   | "MINIMUM_TIME_BETWEEN_CHECKPOINTS"
   | "NOT_ALL_REQUIRED_TASKS_RUNNING"
+  | "TOO_MANY_CHECKPOINT_REQUESTS"
   | "TRIGGER_CHECKPOINT_FAILURE";
 
 const DESCRIPTIONS: Readonly<Record<CheckpointFailureReason, string>> = {
@@ -23,6 +26,7 @@ const DESCRIPTIONS: Readonly<Record<CheckpointFailureReason, string>> = {
   FINALIZE_CHECKPOINT_FAILURE: "the checkpoint's metadata could not be stored",
   MINIMUM_TIME_BETWEEN_CHECKPOINTS: "the pause between two checkpoints has not passed",
   NOT_ALL_REQUIRED_TASKS_RUNNING: "not all tasks are running",
+  TOO_MANY_CHECKPOINT_REQUESTS: "too many requests for checkpoints are waiting",
   TRIGGER_CHECKPOINT_FAILURE: "the checkpoint could not be triggered",
 };
 
@@ -36,6 +40,11 @@ const COUNTED: ReadonlySet<CheckpointFailureReason> = new Set([
 
 export function isCountedFailure(reason: CheckpointFailureReason): boolean {
   return COUNTED.has(reason);
+}
+
+/** What someone is told who asked for the checkpoint. */
+export function requestFailure(reason: CheckpointFailureReason, message: string): SerializedThrowable {
+  return serializeThrowable(new SluiceException("CHECKPOINT", `${reason}: ${message}`));
 }
 
 /** The reason in words, with what the task said if it said something. */

@@ -1,13 +1,11 @@
 import type { ExecutionAttemptID } from "../../common/ids.ts";
 import type { Random } from "../../common/random.ts";
-import type { AcknowledgeCheckpoint, DeclineCheckpoint } from "../messages/checkpoint-messages.ts";
+import type { AcknowledgeCheckpoint, CheckpointOptions, DeclineCheckpoint } from "../messages/checkpoint-messages.ts";
 import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { CheckpointFailureReason } from "./checkpoint-failure-reason.ts";
 import type { CheckpointPlan, CheckpointPlanResult } from "./checkpoint-plan.ts";
+import type { AwaitedRequest, CheckpointRequest } from "./checkpoint-request.ts";
 import type { CompletedCheckpoint, StoredCheckpoint } from "./completed-checkpoint.ts";
-
-/** `final`: all sources are past their end of data; it commits the tail of a bounded job (CP-29). */
-export type CheckpointRequest = "periodic" | "final";
 
 export type CheckpointInput =
   /** The job and all its tasks run (CP-02). */
@@ -16,6 +14,8 @@ export type CheckpointInput =
   | { readonly kind: "deactivate" }
   /** All sources have emitted all their data; repeats are ignored. */
   | { readonly kind: "end-of-data" }
+  /** Somebody asks for a checkpoint or a savepoint; answered by a `request-settled` effect. */
+  | { readonly kind: "request"; readonly request: AwaitedRequest }
   /** Time has passed: at the time `nextWakeMillis` said, or at any other. */
   | { readonly kind: "tick" }
   | {
@@ -45,9 +45,17 @@ export type CheckpointEvent =
   | { readonly kind: "trigger-scheduled"; readonly atMillis: number | undefined }
   | { readonly kind: "request-queued"; readonly request: CheckpointRequest }
   | { readonly kind: "request-taken"; readonly request: CheckpointRequest }
+  /** Nothing is begun by itself, while the job is about to end with a savepoint (SVP-05). */
+  | { readonly kind: "scheduling-paused" }
+  | { readonly kind: "scheduling-resumed" }
   /** Ids up to and including `upTo` are this JobMaster's; a later life begins above. */
   | { readonly kind: "ids-reserved"; readonly upTo: number }
-  | { readonly kind: "trigger-refused"; readonly reason: CheckpointFailureReason; readonly nowMillis: number }
+  | {
+      readonly kind: "trigger-refused";
+      readonly request: CheckpointRequest;
+      readonly reason: CheckpointFailureReason;
+      readonly nowMillis: number;
+    }
   | {
       readonly kind: "triggered";
       readonly checkpointId: number;
@@ -70,9 +78,13 @@ export type CheckpointEvent =
       readonly dropped: readonly number[];
       readonly nowMillis: number;
     }
+  /** It stands by itself: not retained, and no job's recovery starts from it (SVP-03). */
+  | { readonly kind: "savepoint-completed"; readonly checkpoint: StoredCheckpoint; readonly nowMillis: number }
   | {
       readonly kind: "aborted";
       readonly checkpointId: number;
+      /** Whether it counts against the tolerable failures (CP-23, CP-24). */
+      readonly counted: boolean;
       readonly reason: CheckpointFailureReason;
       readonly message: string;
       readonly nowMillis: number;
@@ -86,14 +98,22 @@ export type CheckpointEffect =
       readonly kind: "trigger-tasks";
       readonly checkpointId: number;
       readonly timestampMillis: number;
+      readonly options: CheckpointOptions;
       readonly attemptIds: readonly ExecutionAttemptID[];
     }
-  | { readonly kind: "write-metadata"; readonly checkpoint: CompletedCheckpoint }
+  /** Into `directory` for a savepoint, with copies of the objects that lie elsewhere. */
+  | { readonly kind: "write-metadata"; readonly checkpoint: CompletedCheckpoint; readonly directory?: string }
   /** Best effort (CP-19). */
   | { readonly kind: "notify-complete"; readonly checkpointId: number; readonly timestampMillis: number }
   | { readonly kind: "notify-aborted"; readonly checkpointId: number; readonly latestCompletedId: number }
+  | { readonly kind: "request-settled"; readonly request: AwaitedRequest; readonly outcome: RequestOutcome }
   | { readonly kind: "discard"; readonly stateKeys: readonly string[]; readonly pointers: readonly string[] }
   | { readonly kind: "fail-job"; readonly failure: SerializedThrowable };
+
+/** How a request ended. */
+export type RequestOutcome =
+  | { readonly kind: "completed"; readonly checkpointId: number; readonly pointer: string }
+  | { readonly kind: "failed"; readonly failure: SerializedThrowable };
 
 export interface CheckpointDecision {
   readonly events: readonly CheckpointEvent[];

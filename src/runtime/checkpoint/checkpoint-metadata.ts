@@ -34,13 +34,14 @@ const SubtaskHead = z.object({
 
 const MetadataHead = z.object({
   checkpointId: z.int().positive(),
+  savepoint: z.boolean().exactOptional(),
   triggerTimestampMillis: z.number(),
   completionTimestampMillis: z.number(),
   stateSize: z.int().nonnegative(),
   vertices: z.array(
     z.object({
       jobVertexId: z.string(),
-      operatorIds: z.array(z.string()),
+      operators: z.array(z.object({ id: z.string(), name: z.string(), stateful: z.boolean() })),
       parallelism: z.int().positive(),
       maxParallelism: z.int().positive(),
       subtasks: z.array(SubtaskHead),
@@ -58,15 +59,16 @@ export function encodeCheckpointMetadata(checkpoint: CompletedCheckpoint): Uint8
     bodyLength += state.bytes.byteLength;
     return { kind: "inline", offset, length: state.bytes.byteLength };
   };
-  const { checkpointId, triggerTimestampMillis, completionTimestampMillis, stateSize } = checkpoint;
+  const { checkpointId, savepoint, triggerTimestampMillis, completionTimestampMillis, stateSize } = checkpoint;
   const head: z.infer<typeof MetadataHead> = {
     checkpointId,
+    ...(savepoint === undefined ? {} : { savepoint }),
     triggerTimestampMillis,
     completionTimestampMillis,
     stateSize,
-    vertices: checkpoint.vertices.map(({ jobVertexId, operatorIds, parallelism, maxParallelism, subtasks }) => ({
+    vertices: checkpoint.vertices.map(({ jobVertexId, operators, parallelism, maxParallelism, subtasks }) => ({
       jobVertexId,
-      operatorIds: [...operatorIds],
+      operators: operators.map(({ id, name, stateful }) => ({ id, name, stateful })),
       parallelism,
       maxParallelism,
       subtasks: subtasks.map(({ finished, sourcePosition, state }) => ({
@@ -108,7 +110,7 @@ export function decodeCheckpointMetadata(bytes: Uint8Array): CompletedCheckpoint
     vertices: head.vertices.map((vertex) => ({
       ...vertex,
       jobVertexId: brandId<JobVertexID>(vertex.jobVertexId),
-      operatorIds: vertex.operatorIds.map((id) => brandId<OperatorID>(id)),
+      operators: vertex.operators.map((operator) => ({ ...operator, id: brandId<OperatorID>(operator.id) })),
       subtasks: vertex.subtasks.map((subtask) => subtaskOf(subtask, body)),
     })),
   };

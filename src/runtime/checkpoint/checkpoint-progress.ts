@@ -2,7 +2,8 @@ import { SluiceException } from "../../common/exceptions.ts";
 import type { ExecutionAttemptID } from "../../common/ids.ts";
 import { serializeThrowable } from "../messages/serialized-throwable.ts";
 import type { CheckpointCoordinatorState } from "./checkpoint-coordinator-state.ts";
-import { describeFailure, isCountedFailure, type CheckpointFailureReason } from "./checkpoint-failure-reason.ts";
+import { describeFailure, isCountedFailure, requestFailure } from "./checkpoint-failure-reason.ts";
+import type { CheckpointFailureReason } from "./checkpoint-failure-reason.ts";
 import { NOTHING } from "./checkpoint-messages.ts";
 import type {
   CheckpointDecision,
@@ -10,7 +11,10 @@ import type {
   CheckpointEnvironment,
   CheckpointEvent,
   CheckpointInput,
+  RequestOutcome,
 } from "./checkpoint-messages.ts";
+import { isAwaited, stopsTasks } from "./checkpoint-request.ts";
+import { resumption } from "./checkpoint-schedule.ts";
 import { stateKeysOf, type StoredCheckpoint } from "./completed-checkpoint.ts";
 import { acknowledgedStateKeys, completeCheckpoint, type PendingCheckpoint } from "./pending-checkpoint.ts";
 
@@ -49,7 +53,9 @@ export function decideFinalize(
   nowMillis: number,
 ): CheckpointDecision {
   const checkpoint = completeCheckpoint(pending, state.latestCompleted, nowMillis);
-  return { events: [{ kind: "finalizing", checkpoint }], effects: [{ kind: "write-metadata", checkpoint }] };
+  const directory = pending.request.kind === "savepoint" ? { directory: pending.request.directory } : {};
+  const effects: CheckpointEffect[] = [{ kind: "write-metadata", checkpoint, ...directory }];
+  return { events: [{ kind: "finalizing", checkpoint }], effects };
 }
 
 /**
@@ -66,13 +72,13 @@ export function decideCompleted(
   // Aborted meanwhile: the object belongs to nothing.
   if (pending?.finalizing === undefined) return { events: [], effects: discard([], [pointer]) };
   const checkpoint: StoredCheckpoint = { ...pending.finalizing, pointer, etag };
+  if (checkpoint.savepoint === true) return decideSavepointCompleted(state, { pending, checkpoint }, environment);
   const all = [...state.completed, checkpoint];
   const retained = all.slice(-Math.max(1, state.settings.retained));
   const dropped = all.slice(0, all.length - retained.length);
   const needed = new Set(retained.flatMap(stateKeysOf));
-  const subsumed = [...state.pending.values()]
-    .filter((other) => other.checkpointId < checkpointId)
-    .map((other) => decideAbort(state, { pending: other, reason: "CHECKPOINT_SUBSUMED" }, environment));
+  const subsumed = decideSubsumed(state, checkpointId, environment);
+  const discardable = dropped.filter(({ unclaimed }) => unclaimed !== true);
   return {
     events: [
       {
@@ -81,17 +87,56 @@ export function decideCompleted(
         dropped: dropped.map((old) => old.checkpointId),
         nowMillis: environment.nowMillis,
       },
-      ...subsumed.flatMap(({ events }) => events),
+      ...subsumed.events,
     ],
     effects: [
+      ...settled(pending, { kind: "completed", checkpointId, pointer }),
       { kind: "notify-complete", checkpointId, timestampMillis: checkpoint.triggerTimestampMillis },
-      ...subsumed.flatMap(({ effects }) => effects),
+      ...subsumed.effects,
       ...discard(
-        dropped.flatMap(stateKeysOf).filter((key) => !needed.has(key)),
-        dropped.map((old) => old.pointer),
+        discardable.flatMap(stateKeysOf).filter((key) => !needed.has(key)),
+        discardable.map((old) => old.pointer),
       ),
     ],
   };
+}
+
+/** Not retained, subsumes nothing, and tasks hear of it only if they end with it (SVP-03, SVP-05). */
+function decideSavepointCompleted(
+  state: CheckpointCoordinatorState,
+  completed: { readonly pending: PendingCheckpoint; readonly checkpoint: StoredCheckpoint },
+  environment: CheckpointEnvironment,
+): CheckpointDecision {
+  const { pending, checkpoint } = completed;
+  const { checkpointId, pointer, triggerTimestampMillis } = checkpoint;
+  const event = { kind: "savepoint-completed", checkpoint, nowMillis: environment.nowMillis } as const;
+  const effects = settled(pending, { kind: "completed", checkpointId, pointer });
+  if (!stopsTasks(pending.request)) return { events: [event], effects };
+  const subsumed = decideSubsumed(state, checkpointId, environment);
+  return {
+    events: [event, ...subsumed.events],
+    effects: [
+      ...effects,
+      { kind: "notify-complete", checkpointId, timestampMillis: triggerTimestampMillis },
+      ...subsumed.effects,
+    ],
+  };
+}
+
+/** Older checkpoints that are pending still; savepoints are not subsumed (CP-18). */
+function decideSubsumed(
+  state: CheckpointCoordinatorState,
+  checkpointId: number,
+  environment: CheckpointEnvironment,
+): CheckpointDecision {
+  const aborts = [...state.pending.values()]
+    .filter((other) => other.checkpointId < checkpointId && other.request.kind !== "savepoint")
+    .map((other) => decideAbort(state, { pending: other, reason: "CHECKPOINT_SUBSUMED" }, environment));
+  return { events: aborts.flatMap(({ events }) => events), effects: aborts.flatMap(({ effects }) => effects) };
+}
+
+function settled({ request }: PendingCheckpoint, outcome: RequestOutcome): readonly CheckpointEffect[] {
+  return isAwaited(request) ? [{ kind: "request-settled", request, outcome }] : [];
 }
 
 /** A checkpoint that will not be. */
@@ -99,37 +144,50 @@ export interface Abort {
   readonly pending: PendingCheckpoint;
   readonly reason: CheckpointFailureReason;
   readonly detail?: string | undefined;
-  /** Whose doing it is, if one attempt's. */
-  readonly attemptId?: ExecutionAttemptID;
+  /** The attempt that declined it, if one did. */
+  readonly declinedBy?: ExecutionAttemptID;
 }
 
-/** Ends a pending checkpoint; one counted failure too many fails the job (contract CP-15, CP-17, CP-20, CP-23). */
+/** Ends a pending checkpoint; one counted failure too many fails the job (contract CP-15, CP-17, CP-20, CP-23, CP-24). */
 export function decideAbort(
   state: CheckpointCoordinatorState,
   abort: Abort,
   environment: CheckpointEnvironment,
 ): CheckpointDecision {
-  const { pending, reason, detail, attemptId } = abort;
-  const { checkpointId } = pending;
+  const { pending, reason, detail, declinedBy } = abort;
+  const { checkpointId, request } = pending;
   const { nowMillis } = environment;
   if (!state.pending.has(checkpointId)) return NOTHING;
   const message = describeFailure(reason, detail);
   const latestCompletedId = state.latestCompleted?.checkpointId ?? NO_CHECKPOINT;
-  const events: CheckpointEvent[] = [{ kind: "aborted", checkpointId, reason, message, nowMillis }];
+  // CP-24: of savepoints only what a task declined counts.
+  const countable = request.kind !== "savepoint" || (declinedBy !== undefined && !stopsTasks(request));
+  const counted = countable && isCountedFailure(reason) && checkpointId > latestCompletedId;
+  const events: CheckpointEvent[] = [
+    { kind: "aborted", checkpointId, counted, reason, message, nowMillis },
+    ...resumption(state, request, environment),
+  ];
   const effects: CheckpointEffect[] = [
     { kind: "notify-aborted", checkpointId, latestCompletedId },
     ...discard(acknowledgedStateKeys(pending), []),
+    ...settled(pending, { kind: "failed", failure: requestFailure(reason, message) }),
   ];
-  const counted = isCountedFailure(reason) && checkpointId > latestCompletedId;
   if (counted && state.consecutiveFailures + 1 > state.settings.tolerableFailed) {
     events.push({ kind: "failures-exceeded" });
-    if (attemptId === undefined || environment.isRunning(attemptId)) {
+    if (declinedBy === undefined || environment.isRunning(declinedBy)) {
       const tolerated = `more checkpoints failed in a row than tolerated (${state.settings.tolerableFailed})`;
-      const cause = new SluiceException("CHECKPOINT", `${tolerated}; checkpoint ${checkpointId}: ${message}`);
-      effects.push({ kind: "fail-job", failure: serializeThrowable(cause) });
+      effects.push(failJob(`${tolerated}; checkpoint ${checkpointId}: ${message}`));
     }
   }
+  // CP-24; and what was drained has ended its data, so only an earlier checkpoint can go on.
+  if (stopsTasks(request) && (declinedBy !== undefined || request.then === "drain")) {
+    effects.push(failJob(`the savepoint ${checkpointId} that the job was to end with failed: ${message}`));
+  }
   return { events, effects };
+}
+
+function failJob(message: string): CheckpointEffect {
+  return { kind: "fail-job", failure: serializeThrowable(new SluiceException("CHECKPOINT", message)) };
 }
 
 /** Latest completed id where there is none (CP-19). */

@@ -1,9 +1,17 @@
 import type { CheckpointConfiguration } from "../jobgraph/job-configuration.ts";
-import type { CheckpointStats, CheckpointStatsSnapshot, TaskCheckpointStats } from "../messages/checkpoint-stats.ts";
+import type { JobVertexID } from "../../common/ids.ts";
+import type {
+  CheckpointStats,
+  CheckpointStatsSnapshot,
+  CheckpointType,
+  SubtaskCheckpointStats,
+  TaskCheckpointStats,
+} from "../messages/checkpoint-stats.ts";
 import { stateSize } from "../messages/state-handle.ts";
 import type { CheckpointEvent } from "./checkpoint-messages.ts";
 import type { CheckpointPlan } from "./checkpoint-plan.ts";
-import { sourcePositionOf } from "./completed-checkpoint.ts";
+import { stopsTasks, type CheckpointRequest } from "./checkpoint-request.ts";
+import { sourcePositionOf, type StoredCheckpoint } from "./completed-checkpoint.ts";
 
 /** Finished and pending checkpoints kept (contract OBS-05). */
 export const CHECKPOINT_HISTORY_SIZE = 10;
@@ -26,10 +34,13 @@ interface Tracked {
 export class CheckpointStatsTracker {
   readonly #configuration: CheckpointConfiguration;
   readonly #pending = new Map<number, Tracked>();
+  /** Acknowledgements by checkpoint and vertex, of the checkpoints in the history. */
+  readonly #subtasks = new Map<number, ReadonlyMap<JobVertexID, SubtaskCheckpointStats[]>>();
   /** Newest first. */
   #history: readonly CheckpointStats[] = [];
   #counts: CheckpointCounts;
   #latestCompleted: CheckpointStats | undefined;
+  #latestSavepoint: CheckpointStats | undefined;
   #latestFailed: CheckpointStats | undefined;
   #latestRestored: CheckpointStatsSnapshot["latestRestored"];
 
@@ -49,9 +60,15 @@ export class CheckpointStatsTracker {
       counts: this.#counts,
       history: this.#history,
       ...(this.#latestCompleted === undefined ? {} : { latestCompleted: this.#latestCompleted }),
+      ...(this.#latestSavepoint === undefined ? {} : { latestSavepoint: this.#latestSavepoint }),
       ...(this.#latestFailed === undefined ? {} : { latestFailed: this.#latestFailed }),
       ...(this.#latestRestored === undefined ? {} : { latestRestored: this.#latestRestored }),
     };
+  }
+
+  /** Of one vertex, in order of their coming; `undefined` for a checkpoint or vertex that is not in the history. */
+  subtasksOf(checkpointId: number, jobVertexId: JobVertexID): readonly SubtaskCheckpointStats[] | undefined {
+    return this.#subtasks.get(checkpointId)?.get(jobVertexId);
   }
 
   apply(event: CheckpointEvent): void {
@@ -68,15 +85,13 @@ export class CheckpointStatsTracker {
         return;
       case "acknowledged":
         return this.#acknowledge(event);
-      case "completed": {
-        this.#counts = { ...counts, inProgress: counts.inProgress - 1, completed: counts.completed + 1 };
-        const { checkpointId, pointer, stateSize: size } = event.checkpoint;
-        const stats = this.#update(checkpointId, { status: "COMPLETED", externalPath: pointer, stateSize: size });
-        this.#pending.delete(checkpointId);
-        if (stats !== undefined) this.#latestCompleted = stats;
+      case "completed":
+        this.#latestCompleted = this.#complete(event.checkpoint) ?? this.#latestCompleted;
         for (const dropped of event.dropped) this.#update(dropped, { discarded: true });
         return;
-      }
+      case "savepoint-completed":
+        this.#latestSavepoint = this.#complete(event.checkpoint) ?? this.#latestSavepoint;
+        return;
       case "aborted": {
         this.#counts = { ...counts, inProgress: counts.inProgress - 1, failed: counts.failed + 1 };
         const { checkpointId, message, nowMillis } = event;
@@ -87,10 +102,11 @@ export class CheckpointStatsTracker {
         return;
       }
       case "restored": {
-        const { checkpointId, pointer } = event.checkpoint;
+        const { checkpointId, pointer, savepoint } = event.checkpoint;
         this.#counts = { ...counts, restored: counts.restored + 1 };
         this.#latestRestored = {
           checkpointId,
+          savepoint: savepoint === true,
           restoreTimestampMillis: event.nowMillis,
           externalPath: pointer,
           sourcePosition: sourcePositionOf(event.checkpoint),
@@ -102,6 +118,14 @@ export class CheckpointStatsTracker {
     }
   }
 
+  #complete({ checkpointId, pointer, stateSize: size }: StoredCheckpoint): CheckpointStats | undefined {
+    const counts = this.#counts;
+    this.#counts = { ...counts, inProgress: counts.inProgress - 1, completed: counts.completed + 1 };
+    const stats = this.#update(checkpointId, { status: "COMPLETED", externalPath: pointer, stateSize: size });
+    this.#pending.delete(checkpointId);
+    return stats;
+  }
+
   #track(event: CheckpointEvent & { readonly kind: "triggered" }): void {
     const expected = event.plan.vertices.map(() => 0);
     for (const { vertexIndex } of event.plan.waitFor.values()) expected[vertexIndex] = (expected[vertexIndex] ?? 0) + 1;
@@ -111,9 +135,11 @@ export class CheckpointStatsTracker {
       acknowledgedSubtasks: 0,
       latestAckTimestampMillis: -1,
       stateSize: 0,
+      processedBytes: 0,
     }));
     const stats: CheckpointStats = {
       checkpointId: event.checkpointId,
+      type: typeOf(event.request),
       status: "IN_PROGRESS",
       triggerTimestampMillis: event.nowMillis,
       latestAckTimestampMillis: -1,
@@ -126,6 +152,9 @@ export class CheckpointStatsTracker {
     };
     this.#pending.set(event.checkpointId, { plan: event.plan, tasks, stats });
     this.#history = [stats, ...this.#history].slice(0, CHECKPOINT_HISTORY_SIZE);
+    this.#subtasks.set(event.checkpointId, new Map(event.plan.vertices.map(({ id }) => [id, []])));
+    const oldest = this.#history.at(-1)?.checkpointId ?? event.checkpointId;
+    for (const checkpointId of this.#subtasks.keys()) if (checkpointId < oldest) this.#subtasks.delete(checkpointId);
   }
 
   #acknowledge(event: CheckpointEvent & { readonly kind: "acknowledged" }): void {
@@ -133,12 +162,17 @@ export class CheckpointStatsTracker {
     const place = tracked?.plan.waitFor.get(event.acknowledgement.attemptId);
     const task = place === undefined ? undefined : tracked?.tasks[place.vertexIndex];
     if (tracked === undefined || place === undefined || task === undefined) return;
-    const size = stateSize(event.acknowledgement.state);
+    const { metrics, state } = event.acknowledgement;
+    const size = stateSize(state);
+    const { subtaskIndex } = place;
+    const acknowledged = { subtaskIndex, ackTimestampMillis: event.nowMillis, stateSize: size, metrics };
+    this.#subtasks.get(event.checkpointId)?.get(task.jobVertexId)?.push(acknowledged);
     tracked.tasks[place.vertexIndex] = {
       ...task,
       acknowledgedSubtasks: task.acknowledgedSubtasks + 1,
       latestAckTimestampMillis: event.nowMillis,
       stateSize: task.stateSize + size,
+      processedBytes: task.processedBytes + metrics.processedBytes,
     };
     const { stats } = tracked;
     this.#update(event.checkpointId, {
@@ -146,7 +180,7 @@ export class CheckpointStatsTracker {
       latestAckTimestampMillis: event.nowMillis,
       stateSize: stats.stateSize + size,
       checkpointedSize: stats.checkpointedSize + size,
-      processedBytes: stats.processedBytes + event.acknowledgement.metrics.processedBytes,
+      processedBytes: stats.processedBytes + metrics.processedBytes,
     });
   }
 
@@ -161,4 +195,9 @@ export class CheckpointStatsTracker {
     if (this.#latestCompleted?.checkpointId === checkpointId) this.#latestCompleted = stats;
     return stats;
   }
+}
+
+function typeOf(request: CheckpointRequest): CheckpointType {
+  if (request.kind !== "savepoint") return "CHECKPOINT";
+  return stopsTasks(request) ? "SYNC_SAVEPOINT" : "SAVEPOINT";
 }

@@ -11,10 +11,18 @@ export interface SubtaskSnapshot {
   readonly sourcePosition?: number;
 }
 
+/** An operator as it was when the checkpoint was taken. */
+export interface OperatorInSnapshot {
+  readonly id: OperatorID;
+  readonly name: string;
+  /** Whether the handles may hold state of it. */
+  readonly stateful: boolean;
+}
+
 /** One vertex's part of a checkpoint; the operators key the state inside the handles. */
 export interface VertexSnapshot {
   readonly jobVertexId: JobVertexID;
-  readonly operatorIds: readonly OperatorID[];
+  readonly operators: readonly OperatorInSnapshot[];
   readonly parallelism: number;
   readonly maxParallelism: number;
   /** By subtask index. */
@@ -24,6 +32,8 @@ export interface VertexSnapshot {
 /** Everything a checkpoint holds: what its `_metadata` object contains (Flink `CompletedCheckpoint`). */
 export interface CompletedCheckpoint {
   readonly checkpointId: number;
+  /** Absent: a checkpoint. */
+  readonly savepoint?: boolean;
   readonly triggerTimestampMillis: number;
   /** When the last acknowledgement came. */
   readonly completionTimestampMillis: number;
@@ -37,6 +47,8 @@ export interface StoredCheckpoint extends CompletedCheckpoint {
   /** Key of the `_metadata` object in the store, and its etag. */
   readonly pointer: string;
   readonly etag: string;
+  /** The job started from it without claiming it: it is never deleted (RST-03). */
+  readonly unclaimed?: boolean;
 }
 
 /** Records all sources together had read. */

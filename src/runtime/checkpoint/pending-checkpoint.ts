@@ -1,8 +1,8 @@
 import type { ExecutionAttemptID } from "../../common/ids.ts";
 import type { AcknowledgeCheckpoint } from "../messages/checkpoint-messages.ts";
 import { stateSize, type StateHandle } from "../messages/state-handle.ts";
-import type { CheckpointRequest } from "./checkpoint-messages.ts";
 import type { CheckpointPlan } from "./checkpoint-plan.ts";
+import type { CheckpointRequest } from "./checkpoint-request.ts";
 import type { CompletedCheckpoint, SubtaskSnapshot } from "./completed-checkpoint.ts";
 
 /** A checkpoint under way (Flink `PendingCheckpoint`). Changed by the coordinator's `apply` only. */
@@ -50,12 +50,13 @@ export function completeCheckpoint(
   for (const subtasks of subtasksOf) for (const { state } of subtasks) size += stateSize(state);
   return {
     checkpointId: pending.checkpointId,
+    ...(pending.request.kind === "savepoint" ? { savepoint: true } : {}),
     triggerTimestampMillis: pending.triggerTimestampMillis,
     completionTimestampMillis: nowMillis,
     stateSize: size,
     vertices: pending.plan.vertices.map(({ id, operators, parallelism, maxParallelism }, index) => ({
       jobVertexId: id,
-      operatorIds: operators.map((operator) => operator.id),
+      operators: operators.map(({ id: operatorId, name, stateful }) => ({ id: operatorId, name, stateful })),
       parallelism,
       maxParallelism,
       subtasks: subtasksOf[index] ?? [],

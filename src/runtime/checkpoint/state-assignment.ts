@@ -1,48 +1,99 @@
 import { SluiceException } from "../../common/exceptions.ts";
-import type { JobVertexID } from "../../common/ids.ts";
+import type { OperatorID } from "../../common/ids.ts";
 import type { Execution } from "../executiongraph/execution.ts";
 import type { JobGraph, JobVertex } from "../jobgraph/job-graph.ts";
+import { keyGroupRangeOf, subtaskOfKeyGroup } from "../jobgraph/key-group-range.ts";
+import type { StateHandle } from "../messages/state-handle.ts";
 import type { TaskRestore } from "../messages/task-deployment-descriptor.ts";
-import type { CompletedCheckpoint, VertexSnapshot } from "./completed-checkpoint.ts";
+import type { CompletedCheckpoint, OperatorInSnapshot, VertexSnapshot } from "./completed-checkpoint.ts";
 
 /**
- * Which snapshots each subtask starts from (Flink `StateAssignmentOperation`, unchanged parallelism: one to one).
+ * Which snapshots each subtask starts from (Flink `StateAssignmentOperation`). Operators are found again by their ids
+ * alone, wherever they stand in the job now. At an unchanged parallelism every subtask gets its own; at another one
+ * every old subtask's part gets one new owner, round robin (RST-08), and besides those whose key groups it shares
+ * (RST-07); sources get all, and divide among themselves what is left to read.
  *
- * @throws SluiceException CHECKPOINT if the checkpoint holds state of a vertex that the job has not, or whose
- *   operators, parallelism or number of key groups differ (RST-04, RST-05).
+ * @throws SluiceException CHECKPOINT if the checkpoint holds state of an operator that the job has not, unless
+ *   `allowNonRestoredState` (RST-04), or of other key groups (RST-05).
  */
 export function assignState(
   checkpoint: CompletedCheckpoint,
   jobGraph: JobGraph,
+  options: { readonly allowNonRestoredState: boolean },
 ): (execution: Execution) => TaskRestore | undefined {
-  const vertices = new Map(jobGraph.vertices.map((vertex) => [vertex.id, vertex]));
-  const snapshots = new Map<JobVertexID, VertexSnapshot>();
+  const vertexOf = new Map<OperatorID, JobVertex>();
+  for (const vertex of jobGraph.vertices) for (const { id } of vertex.operators) vertexOf.set(id, vertex);
+  const snapshots = new Map<JobVertex, Set<VertexSnapshot>>();
   for (const snapshot of checkpoint.vertices) {
-    const vertex = vertices.get(snapshot.jobVertexId);
-    if (vertex === undefined) {
-      if (snapshot.subtasks.every(({ state }) => state === undefined)) continue;
-      throw mismatch(checkpoint, `vertex ${snapshot.jobVertexId} has state but is not in the job`);
+    if (snapshot.subtasks.every(({ state }) => state === undefined)) continue;
+    for (const operator of snapshot.operators) {
+      const vertex = vertexOf.get(operator.id);
+      if (!operator.stateful) continue;
+      if (vertex !== undefined) {
+        requireSameKeyGroups(checkpoint, vertex, snapshot);
+        snapshots.set(vertex, (snapshots.get(vertex) ?? new Set()).add(snapshot));
+      } else if (!options.allowNonRestoredState) throw nonRestored(checkpoint, operator);
     }
-    requireSameShape(checkpoint, vertex, snapshot);
-    snapshots.set(vertex.id, snapshot);
   }
   return ({ vertex, subtaskIndex }) => {
-    const state = snapshots.get(vertex.id)?.subtasks[subtaskIndex]?.state;
-    return { checkpointId: checkpoint.checkpointId, state: state === undefined ? [] : [state] };
+    const parts = [...(snapshots.get(vertex) ?? [])].map((snapshot) => partOf(snapshot, vertex, subtaskIndex));
+    const shared = parts.flatMap((part) => part.shared);
+    return {
+      checkpointId: checkpoint.checkpointId,
+      state: parts.flatMap((part) => part.owned),
+      ...(shared.length === 0 ? {} : { shared }),
+    };
   };
 }
 
-function requireSameShape(checkpoint: CompletedCheckpoint, vertex: JobVertex, snapshot: VertexSnapshot): void {
-  const operators = vertex.operators.map(({ id }) => id);
-  const same =
-    operators.length === snapshot.operatorIds.length && operators.every((id) => snapshot.operatorIds.includes(id));
-  if (!same) throw mismatch(checkpoint, `the operators of ${vertex.name} are not those of the checkpoint`);
-  for (const field of ["parallelism", "maxParallelism"] as const) {
-    if (snapshot[field] === vertex[field]) continue;
-    throw mismatch(checkpoint, `${field} of ${vertex.name}: expected ${snapshot[field]}, got ${vertex[field]}`);
-  }
+interface SubtaskPart {
+  readonly owned: readonly StateHandle[];
+  readonly shared: readonly StateHandle[];
 }
 
-function mismatch(checkpoint: CompletedCheckpoint, what: string): SluiceException {
-  return new SluiceException("CHECKPOINT", `checkpoint ${checkpoint.checkpointId} does not fit the job: ${what}`);
+function partOf(snapshot: VertexSnapshot, vertex: JobVertex, subtaskIndex: number): SubtaskPart {
+  const { subtasks } = snapshot;
+  const statesWhere = (wanted: (oldIndex: number) => boolean): readonly StateHandle[] =>
+    subtasks.flatMap(({ state }, oldIndex) => (state !== undefined && wanted(oldIndex) ? [state] : []));
+  if (snapshot.parallelism === vertex.parallelism) {
+    return { owned: statesWhere((oldIndex) => oldIndex === subtaskIndex), shared: [] };
+  }
+  const owns = (oldIndex: number): boolean => oldIndex % vertex.parallelism === subtaskIndex;
+  const shares = vertex.operators.some(({ kind }) => kind === "source")
+    ? (): boolean => true
+    : sharesKeyGroups(snapshot, vertex, subtaskIndex);
+  return { owned: statesWhere(owns), shared: statesWhere((oldIndex) => !owns(oldIndex) && shares(oldIndex)) };
+}
+
+function sharesKeyGroups(
+  snapshot: VertexSnapshot,
+  vertex: JobVertex,
+  subtaskIndex: number,
+): (oldIndex: number) => boolean {
+  const { maxParallelism } = vertex;
+  const { start, end } = keyGroupRangeOf(subtaskIndex, vertex.parallelism, maxParallelism);
+  const first = subtaskOfKeyGroup(start, snapshot.parallelism, maxParallelism);
+  const last = subtaskOfKeyGroup(end, snapshot.parallelism, maxParallelism);
+  return (oldIndex) => oldIndex >= first && oldIndex <= last;
+}
+
+function requireSameKeyGroups(checkpoint: CompletedCheckpoint, vertex: JobVertex, snapshot: VertexSnapshot): void {
+  const { maxParallelism } = snapshot;
+  if (maxParallelism === vertex.maxParallelism) return;
+  throw mismatch(
+    checkpoint,
+    `maxParallelism of ${vertex.name}: expected ${maxParallelism}, got ${vertex.maxParallelism}; it cannot change while there is state`,
+  );
+}
+
+function nonRestored(checkpoint: CompletedCheckpoint, { id, name }: OperatorInSnapshot): SluiceException {
+  return mismatch(
+    checkpoint,
+    `it has state of ${name} (${id}), which is not in the job. Give the operator the uid it had, or set allowNonRestoredState to drop its state`,
+  );
+}
+
+function mismatch({ checkpointId, savepoint }: CompletedCheckpoint, what: string): SluiceException {
+  const kind = savepoint === true ? "savepoint" : "checkpoint";
+  return new SluiceException("CHECKPOINT", `${kind} ${checkpointId} does not fit the job: ${what}`);
 }

@@ -116,6 +116,8 @@ export class Checkpointing {
           gateway.abortCheckpoint(effect.checkpointId, effect.latestCompletedId, services.jobMasterId);
         }
         return;
+      case "request-settled":
+        return;
       case "discard":
         // What stays behind goes with the job's whole prefix at its end.
         return services.whenSettled(
@@ -149,7 +151,7 @@ export class Checkpointing {
     }
     for (const [location, attemptIds] of byLocation) {
       const gateway = taskManagers.get(location)?.gateway;
-      const checkpoint = { checkpointId, timestampMillis, options: { kind: "checkpoint" } } as const;
+      const checkpoint = { checkpointId, timestampMillis, options: effect.options };
       const failed = (detail: string): void => this.handle({ kind: "trigger-failed", checkpointId, detail });
       if (gateway === undefined) return failed(`TaskExecutor ${location} is not registered any more`);
       services.whenSettled(

@@ -172,7 +172,7 @@ export class JobExecution {
     const checkpoint = this.#checkpointing?.latestCompleted;
     if (checkpoint === undefined) return;
     try {
-      this.#restoreOf = assignState(checkpoint, this.graph.jobGraph);
+      this.#restoreOf = assignState(checkpoint, this.graph.jobGraph, { allowNonRestoredState: false });
     } catch (cause) {
       // FO-11; the same checkpoint will not fit the next time either.
       return this.handle({ kind: "global-failure", failure: serializeThrowable(cause, { nonRecoverable: true }) });

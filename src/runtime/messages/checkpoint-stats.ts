@@ -1,5 +1,6 @@
 import type { JobVertexID } from "../../common/ids.ts";
 import type { CheckpointConfiguration } from "../jobgraph/job-configuration.ts";
+import type { CheckpointMetrics } from "./checkpoint-messages.ts";
 
 /** Statistics of a job's checkpoints (Flink `CheckpointStatsSnapshot`; contract OBS-05). */
 export interface CheckpointStatsSnapshot {
@@ -13,13 +14,19 @@ export interface CheckpointStatsSnapshot {
   };
   /** Newest first, at most ten. */
   readonly history: readonly CheckpointStats[];
+  /** Savepoints excepted. */
   readonly latestCompleted?: CheckpointStats;
+  readonly latestSavepoint?: CheckpointStats;
   readonly latestFailed?: CheckpointStats;
   readonly latestRestored?: RestoredCheckpointStats;
 }
 
+/** `SYNC_SAVEPOINT`: the job was to end with it. */
+export type CheckpointType = "CHECKPOINT" | "SAVEPOINT" | "SYNC_SAVEPOINT";
+
 export interface CheckpointStats {
   readonly checkpointId: number;
+  readonly type: CheckpointType;
   readonly status: "IN_PROGRESS" | "COMPLETED" | "FAILED";
   readonly triggerTimestampMillis: number;
   /** -1 until the first acknowledgement. */
@@ -42,10 +49,20 @@ export interface TaskCheckpointStats {
   readonly acknowledgedSubtasks: number;
   readonly latestAckTimestampMillis: number;
   readonly stateSize: number;
+  readonly processedBytes: number;
+}
+
+/** One subtask's acknowledgement, with the figures it gave. */
+export interface SubtaskCheckpointStats {
+  readonly subtaskIndex: number;
+  readonly ackTimestampMillis: number;
+  readonly stateSize: number;
+  readonly metrics: CheckpointMetrics;
 }
 
 export interface RestoredCheckpointStats {
   readonly checkpointId: number;
+  readonly savepoint: boolean;
   readonly restoreTimestampMillis: number;
   readonly externalPath?: string;
   /** Records all sources together had read as of that checkpoint. */

@@ -1,40 +1,16 @@
-import { SluiceException } from "../../common/exceptions.ts";
+export { keyGroupRangeOf, subtaskOfKeyGroup, type KeyGroupRange } from "../../runtime/jobgraph/key-group-range.ts";
 
 /**
  * Which subtask owns a key (Flink `KeyGroupRangeAssignment`, bit for bit; contract: runtime-semantics 4.1). Keys are hashed
  * to a fixed number of key groups, the job's max parallelism; subtasks own contiguous ranges of groups, so a change
- * of parallelism moves whole groups.
+ * of parallelism moves whole groups; which ones is the control plane's business too, hence its `key-group-range`.
  */
 export const MAX_KEY_GROUPS = 32_768;
 const MIN_AUTOMATIC_KEY_GROUPS = 128;
 
-/** Groups from `start` to `end`, both included. */
-export interface KeyGroupRange {
-  readonly start: number;
-  readonly end: number;
-}
-
 /** @param hash Java's hash code of the key, see `hashKey`. */
 export function keyGroupOf(hash: number, maxParallelism: number): number {
   return murmurMix(hash) % maxParallelism;
-}
-
-export function subtaskOfKeyGroup(keyGroup: number, parallelism: number, maxParallelism: number): number {
-  return Math.floor((keyGroup * parallelism) / maxParallelism);
-}
-
-/** @throws INVALID_ARGUMENT if there are fewer groups than subtasks. */
-export function keyGroupRangeOf(subtaskIndex: number, parallelism: number, maxParallelism: number): KeyGroupRange {
-  if (parallelism > maxParallelism) {
-    throw new SluiceException(
-      "INVALID_ARGUMENT",
-      `parallelism: expected at most the max parallelism ${maxParallelism}, got ${parallelism}`,
-    );
-  }
-  return {
-    start: Math.ceil((subtaskIndex * maxParallelism) / parallelism),
-    end: Math.floor(((subtaskIndex + 1) * maxParallelism - 1) / parallelism),
-  };
 }
 
 /** Max parallelism of an operator that sets none. */

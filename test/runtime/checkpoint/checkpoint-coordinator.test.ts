@@ -292,7 +292,7 @@ describe("final checkpoint of a bounded job (CP-29)", () => {
     const id = probe.trigger();
     expect(probe.handle({ kind: "end-of-data" })).toEqual([]);
     expect(idOf(probe.complete(id))).toBe(2);
-    expect(probe.events.findLast((event) => event.kind === "triggered")).toMatchObject({ request: "final" });
+    expect(probe.events.findLast((event) => event.kind === "triggered")).toMatchObject({ request: { kind: "final" } });
   });
 
   it("a job without an interval takes one too, and another if it fails", () => {

@@ -15,13 +15,14 @@ const GOLDEN = readFileSync(join(import.meta.dirname, "../../golden/checkpoint/m
 
 const CHECKPOINT: CompletedCheckpoint = {
   checkpointId: 42,
+  savepoint: true,
   triggerTimestampMillis: 1_763_000_000_000,
   completionTimestampMillis: 1_763_000_000_250,
   stateSize: 30_005,
   vertices: [
     {
       jobVertexId: brandId<JobVertexID>("0123456789abcdef0123456789abcdef"),
-      operatorIds: [brandId<OperatorID>("00000000000000000000000000000001")],
+      operators: [{ id: brandId<OperatorID>("00000000000000000000000000000001"), name: "op", stateful: true }],
       parallelism: 2,
       maxParallelism: 128,
       subtasks: [
@@ -31,7 +32,7 @@ const CHECKPOINT: CompletedCheckpoint = {
     },
     {
       jobVertexId: brandId<JobVertexID>("fedcba9876543210fedcba9876543210"),
-      operatorIds: [brandId<OperatorID>("00000000000000000000000000000002")],
+      operators: [{ id: brandId<OperatorID>("00000000000000000000000000000002"), name: "op", stateful: true }],
       parallelism: 2,
       maxParallelism: 128,
       subtasks: [
@@ -70,7 +71,7 @@ describe("checkpoint metadata, format 1", () => {
           vertices: [
             {
               jobVertexId: brandId<JobVertexID>("v"),
-              operatorIds: [],
+              operators: [],
               parallelism: handles.length,
               maxParallelism: 128,
               subtasks: handles.map((state) => ({ finished: false, ...(state === undefined ? {} : { state }) })),

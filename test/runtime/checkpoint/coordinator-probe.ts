@@ -9,6 +9,7 @@ import type {
   CheckpointEvent,
   CheckpointInput,
 } from "../../../src/runtime/checkpoint/checkpoint-messages.ts";
+import type { AwaitedRequest } from "../../../src/runtime/checkpoint/checkpoint-request.ts";
 import { CheckpointStatsTracker } from "../../../src/runtime/checkpoint/checkpoint-stats-tracker.ts";
 import { CHECKPOINT_DEFAULTS, type CheckpointConfiguration } from "../../../src/runtime/jobgraph/job-configuration.ts";
 import type { AcknowledgeCheckpoint } from "../../../src/runtime/messages/checkpoint-messages.ts";
@@ -94,6 +95,10 @@ export class CoordinatorProbe {
 
   written(checkpointId: number): readonly CheckpointEffect[] {
     return this.handle({ kind: "metadata-written", checkpointId, pointer: `chk-${checkpointId}`, etag: "e" });
+  }
+
+  request(request: AwaitedRequest): readonly CheckpointEffect[] {
+    return this.handle({ kind: "request", request });
   }
 
   complete(checkpointId: number): readonly CheckpointEffect[] {
