@@ -180,7 +180,7 @@ export function decideAbort(
     }
   }
   // CP-24; and what was drained has ended its data, so only an earlier checkpoint can go on.
-  if (stopsTasks(request) && (declinedBy !== undefined || request.then === "drain")) {
+  if (stopsTasks(request) && (declinedBy !== undefined || request.afterwards === "drain")) {
     effects.push(failJob(`the savepoint ${checkpointId} that the job was to end with failed: ${message}`));
   }
   return { events, effects };

@@ -15,7 +15,7 @@ export interface SavepointRequest {
   /** Logical prefix of its objects, `savepoints/<path>/`. */
   readonly directory: string;
   /** What the job does when it is complete. Unless it goes on, no other checkpoint is begun until this one has failed. */
-  readonly then: "go-on" | "cancel" | "suspend" | "drain";
+  readonly afterwards: "go-on" | "cancel" | "suspend" | "drain";
 }
 
 /** A request that somebody waits for. */
@@ -35,14 +35,16 @@ export function isAwaited(request: CheckpointRequest): request is AwaitedRequest
 }
 
 /** Whether the tasks end with it, so that all of them have to hear of its completion (SVP-05). */
-export function stopsTasks(request: CheckpointRequest): request is SavepointRequest & { then: "suspend" | "drain" } {
-  return request.kind === "savepoint" && (request.then === "suspend" || request.then === "drain");
+export function stopsTasks(
+  request: CheckpointRequest,
+): request is SavepointRequest & { afterwards: "suspend" | "drain" } {
+  return request.kind === "savepoint" && (request.afterwards === "suspend" || request.afterwards === "drain");
 }
 
 export function optionsOf(request: CheckpointRequest): CheckpointOptions {
   if (request.kind !== "savepoint") return { kind: "checkpoint" };
   const { directory } = request;
   return stopsTasks(request)
-    ? { kind: "stop-with-savepoint", directory, drain: request.then === "drain" }
+    ? { kind: "stop-with-savepoint", directory, drain: request.afterwards === "drain" }
     : { kind: "savepoint", directory };
 }

@@ -17,7 +17,7 @@ export function firstTrigger(
 
 /** Whether no other checkpoint is begun by itself from this request on (SVP-05). */
 export function pausesScheduling(request: CheckpointRequest): boolean {
-  return request.kind === "savepoint" && request.then !== "go-on";
+  return request.kind === "savepoint" && request.afterwards !== "go-on";
 }
 
 /** What follows for the timer if `request` fails (SVP-07). */

@@ -6,8 +6,8 @@ import { CoordinatorProbe, idOf, objectOf, type CoordinatorProbeOptions } from "
 
 const DIRECTORY = "savepoints/here/";
 
-function savepoint(then: SavepointRequest["then"] = "go-on", requestId = "s"): SavepointRequest {
-  return { kind: "savepoint", requestId, directory: DIRECTORY, then };
+function savepoint(afterwards: SavepointRequest["afterwards"] = "go-on", requestId = "s"): SavepointRequest {
+  return { kind: "savepoint", requestId, directory: DIRECTORY, afterwards };
 }
 
 const manual = (requestId: string): AwaitedRequest => ({ kind: "manual", requestId });
