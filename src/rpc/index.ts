@@ -31,6 +31,8 @@ export type { GatewayDescriptor, GatewayOf, HandlerOf, MethodOptions, TurnMode }
 export { Later } from "./later.ts";
 export { MainThreadExecutor } from "./main-thread-executor.ts";
 export type { MailboxBounds } from "./mailbox.ts";
+export { DiagnosticsGateway } from "./method-counters.ts";
+export type { Measure, MethodCounters } from "./method-counters.ts";
 export type { Alarm } from "./ports/alarm.ts";
 export type { EndpointStorage, SqlDatabase, SqlRow, SqlValue } from "./ports/storage.ts";
 export { RpcEndpoint } from "./rpc-endpoint.ts";

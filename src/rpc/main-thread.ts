@@ -270,6 +270,36 @@ export class MainThread {
     return handle;
   }
 
+  /** {@link schedule} again and again, each time when the run before has settled, failed ones too (contract P6). */
+  every(body: () => unknown, interval: Duration): ScheduledCallback {
+    let cancelled = false;
+    let timer: ScheduledCallback | undefined;
+    const handle: ScheduledCallback = {
+      cancel: () => {
+        cancelled = true;
+        timer?.cancel();
+        this.#scheduled.delete(handle);
+      },
+    };
+    const due = (): void => {
+      const task = this.#task("every", ROOT_CONTEXT, () => (cancelled ? undefined : body()));
+      this.post({
+        ...task,
+        settle: (outcome) => {
+          task.settle(outcome);
+          arm();
+        },
+      });
+    };
+    const arm = (): void => {
+      if (cancelled || this.#gate === "ended") return;
+      this.#scheduled.add(handle);
+      timer = this.#options.clock.schedule(interval, due);
+    };
+    this.hold({ send: arm, drop: () => undefined });
+    return handle;
+  }
+
   /** Work of the endpoint's own whose failure is logged and goes nowhere else (contract S2). */
   #task(label: string, context: CallContext, run: () => unknown): Work {
     const settle = (outcome: Outcome): void => {

@@ -27,6 +27,8 @@ import type { GatewayDescriptor, MethodDescriptor } from "./gateway-descriptor.t
 import type { HostPorts } from "./host-ports.ts";
 import { Later } from "./later.ts";
 import type { Work } from "./main-thread.ts";
+import { DiagnosticsGateway, MethodMeters } from "./method-counters.ts";
+import type { MethodMeter } from "./method-counters.ts";
 import type { EndpointInternals, RpcEndpoint } from "./rpc-endpoint.ts";
 import { captureResult, invocationText } from "./rpc-invocation.ts";
 import type { ServerState } from "./server-state.ts";
@@ -53,6 +55,7 @@ export interface DispatchTarget {
 interface Served {
   readonly descriptor: GatewayDescriptor;
   readonly declaration: MethodDescriptor;
+  readonly meter: MethodMeter;
 }
 
 /**
@@ -62,15 +65,17 @@ interface Served {
 export class RpcDispatch {
   readonly #options: RpcDispatchOptions;
   readonly #gateways: ReadonlyMap<string, GatewayDescriptor>;
+  readonly #meters = new MethodMeters();
+  readonly #diagnostics = { requestMethodCounters: () => this.#meters.report() };
 
   constructor(options: RpcDispatchOptions) {
     this.#options = options;
-    this.#gateways = new Map(options.gateways.map((gateway) => [gateway.name, gateway]));
+    this.#gateways = new Map([...options.gateways, DiagnosticsGateway].map((gateway) => [gateway.name, gateway]));
   }
 
   /** @throws TypeError if the endpoint lacks a handler of one of its gateways: a fault of the composition. */
   requireHandlers(endpoint: RpcEndpoint): void {
-    for (const gateway of this.#gateways.values()) {
+    for (const gateway of this.#options.gateways) {
       for (const method of Object.keys(gateway.methods)) {
         if (handlerOf(endpoint, method) === undefined) {
           throw new TypeError(`${endpoint.constructor.name} serves ${gateway.name} but has no method ${method}`);
@@ -165,12 +170,12 @@ export class RpcDispatch {
         `${descriptor.name}.${envelope.method} is declared as ${declaration.kind}, got ${envelope.kind}`,
       );
     }
-    return { descriptor, declaration };
+    return { descriptor, declaration, meter: this.#meters.of(descriptor.name, envelope.method) };
   }
 
   #post(
     envelope: RequestEnvelope,
-    { descriptor, declaration }: Served,
+    { descriptor, declaration, meter }: Served,
     to: {
       readonly endpoint: RpcEndpoint;
       readonly internals: EndpointInternals;
@@ -185,7 +190,10 @@ export class RpcDispatch {
     const deadlineMillis = envelope.remainingMillis === null ? undefined : arrivedMillis + envelope.remainingMillis;
     const cancellation = envelope.kind === "ask" ? new Cancellation() : undefined;
     const context = contextOf(envelope, deadlineMillis, cancellation);
+    const handlers = descriptor === DiagnosticsGateway ? this.#diagnostics : endpoint;
+    meter.bytesIn.add(bytes);
     let observe: CallObserver | undefined;
+    let startedMillis = arrivedMillis;
     let answered = false;
     const answer = (reply: ReplyEnvelope): void => {
       if (answered) return;
@@ -225,16 +233,25 @@ export class RpcDispatch {
       },
       run: () => {
         phase = "while its handler ran";
+        startedMillis = internals.mainThread.now();
+        meter.calls += 1;
+        meter.waitedMillis.add(startedMillis - arrivedMillis);
         if (envelope.kind === "tell") answer(this.#valueReply(envelope, undefined));
-        const result = handlerOf(endpoint, envelope.method)?.apply(endpoint, [...args]);
+        const result = handlerOf(handlers, envelope.method)?.apply(handlers, [...args]);
         if (isPending(result) || envelope.kind === "tell") return result;
         captured = true;
-        return captureResult(result, label);
+        const reply = captureResult(result, label);
+        meter.bytesOut.add(reply.bytes);
+        return reply.value;
       },
       settle: (outcome) => {
         timer?.cancel();
-        const result = captured || envelope.kind === "tell" ? outcome : captureOutcome(outcome, label);
+        const result = captured || envelope.kind === "tell" ? outcome : captureOutcome(outcome, { label, meter });
         observe?.(result);
+        if (phase !== "waiting in the mailbox") {
+          meter.ranMillis.add(clock.now() - startedMillis);
+          if (!result.ok) meter.failures += 1;
+        }
         if (result.ok) return answer(this.#valueReply(envelope, result.value as WireValue)); // captured above
         if (phase === "waiting in the mailbox") this.#refused(envelope, result.error);
         else if (envelope.kind === "tell")
@@ -280,7 +297,11 @@ export class RpcDispatch {
   }
 
   #refused(envelope: RequestEnvelope, error: unknown): void {
-    this.#deadLetter(SluiceException.is(error) ? reasonOf(error) : "refused", textOf(envelope), error);
+    const { gateway, method } = envelope;
+    const reason = SluiceException.is(error) ? reasonOf(error) : "refused";
+    const methods = this.#gateways.get(gateway)?.methods ?? {};
+    if (Object.hasOwn(methods, method)) this.#meters.of(gateway, method).reject(reason);
+    this.#deadLetter(reason, textOf(envelope), error);
   }
 
   #deadLetter(reason: DeadLetterReason, text: string, error: unknown): void {
@@ -305,7 +326,7 @@ export class RpcDispatch {
   }
 }
 
-function handlerOf(endpoint: RpcEndpoint, method: string): ((...args: unknown[]) => unknown) | undefined {
+function handlerOf(endpoint: object, method: string): ((...args: unknown[]) => unknown) | undefined {
   const handler: unknown = Reflect.get(endpoint, method);
   // A function of unknown type may be called with anything; its gateway's descriptor typed both sides.
   return typeof handler === "function" ? (handler as (...args: unknown[]) => unknown) : undefined;
@@ -342,10 +363,15 @@ function isPending(result: unknown): boolean {
   return result instanceof Later || (typeof result === "object" && result !== null && "then" in result);
 }
 
-function captureOutcome(outcome: Outcome, label: string): Outcome {
+function captureOutcome(
+  outcome: Outcome,
+  { label, meter }: { readonly label: string; readonly meter: MethodMeter },
+): Outcome {
   if (!outcome.ok) return outcome;
   try {
-    return { ok: true, value: captureResult(outcome.value, label) };
+    const { value, bytes } = captureResult(outcome.value, label);
+    meter.bytesOut.add(bytes);
+    return { ok: true, value };
   } catch (error) {
     return { ok: false, error: error as SluiceException }; // captureResult throws nothing else
   }

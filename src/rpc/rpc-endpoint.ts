@@ -245,6 +245,15 @@ export abstract class RpcEndpoint {
     return this.#mainThread.schedule(body, delay);
   }
 
+  /**
+   * Runs `body` as a turn each time `interval` has passed since the last run settled, its `Later` included; the first time
+   * after one interval. A throw is logged and does not end the series. Lost with the activation, cancelled by
+   * termination; what must go on over activations is a durable timer (`timers.every`).
+   */
+  protected every(interval: Duration, body: () => undefined | Later<undefined>): ScheduledCallback {
+    return this.#mainThread.every(body, interval);
+  }
+
   /** For code that is about to touch state. @throws SluiceException `ILLEGAL_STATE` outside of a turn (contract T2). */
   protected validateRunsInMainThread(): void {
     this.#mainThread.requireTurn("code that must run in a turn was called");

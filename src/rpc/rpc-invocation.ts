@@ -1,5 +1,5 @@
 import { classNameOf, copyMeasured } from "../common/wire-value.ts";
-import type { WireValue } from "../common/wire-value.ts";
+import type { Measured, WireValue } from "../common/wire-value.ts";
 import { SerializationException } from "./exceptions.ts";
 import type { GatewayDescriptor, MethodDescriptor } from "./gateway-descriptor.ts";
 
@@ -44,11 +44,11 @@ export function captureInvocation(
  *
  * @throws SerializationException naming the method, the bad value's path or the size (contract Z7, Z8).
  */
-export function captureResult(result: unknown, label: string): WireValue {
+export function captureResult(result: unknown, label: string): Measured<WireValue> {
   const { value, bytes } = checked(() => copyMeasured(result, `result of ${label}`));
   requireSize(bytes, `result of ${label}`);
   // copyMeasured admits wire values only.
-  return value as WireValue;
+  return { value: value as WireValue, bytes };
 }
 
 export function invocationText(
