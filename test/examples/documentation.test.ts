@@ -1,0 +1,61 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+
+const ROOT = join(import.meta.dirname, "../..");
+const COMPILER_TIMEOUT_MILLIS = 120_000;
+const PAGES = ["README.md", ...readdirSync(join(ROOT, "docs/rpc")).map((file) => `docs/rpc/${file}`)].filter(
+  // The reference shows declarations, which are no program.
+  (page) => page !== "docs/rpc/reference.md",
+);
+
+/** The TypeScript of a page, in its order: one module. */
+function programOf(markdown: string): string {
+  return [...markdown.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code]) => code).join("\n");
+}
+
+/** What the compiler says of `programs`, with the settings of the repository. */
+function compile(programs: Readonly<Record<string, string>>): string {
+  mkdirSync(join(ROOT, ".wrangler"), { recursive: true });
+  // Inside the repository, where packages and the settings' paths resolve.
+  const folder = mkdtempSync(join(ROOT, ".wrangler/documentation-"));
+  try {
+    for (const [name, text] of Object.entries(programs)) writeFileSync(join(folder, name), text);
+    writeFileSync(
+      join(folder, "tsconfig.json"),
+      JSON.stringify({ extends: "../../tsconfig.json", include: ["*.ts", "../../src/**/*.d.ts"] }),
+    );
+    const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
+    const run = spawnSync(process.execPath, [tsc, "-p", folder, "--pretty", "false"], {
+      cwd: folder,
+      encoding: "utf8",
+    });
+    // What is wrong in src/ is found elsewhere.
+    return run.stdout
+      .split("\n")
+      .filter((line) => /^[\w-]+\.ts\(/.test(line))
+      .join("\n");
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+describe("the programs in the documentation", () => {
+  it("compile", { timeout: COMPILER_TIMEOUT_MILLIS }, () => {
+    const programs = PAGES.map((page) => [
+      page.replaceAll(/\W/g, "-"),
+      programOf(readFileSync(join(ROOT, page), "utf8")),
+    ]);
+    const written = programs.filter(([, text]) => text !== "").map(([name, text]) => [`${name}.ts`, text]);
+    expect(written.length).toBeGreaterThanOrEqual(3);
+    expect(compile(Object.fromEntries(written))).toBe("");
+  });
+
+  it("would not if they were wrong", { timeout: COMPILER_TIMEOUT_MILLIS }, () => {
+    const wrong = programOf(
+      'Text\n```ts\nimport { ask } from "sluice/rpc";\n```\nmore\n```ts\nask<() => 1>({ no: 1 });\n```\n',
+    );
+    expect(compile({ "wrong.ts": wrong })).toMatch(/wrong\.ts\(3,\d+\): error TS2353/);
+  });
+});
