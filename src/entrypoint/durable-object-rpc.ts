@@ -1,13 +1,14 @@
 /** What `sluice/rpc/durable-object` publishes: endpoints as Durable Objects, and the ways to call them. */
 import { systemClock } from "../common/clock.ts";
 import { consoleLogger } from "../common/console-logger.ts";
+import { milliseconds } from "../common/duration.ts";
 import { systemIds } from "../common/ids.ts";
 import type { RpcService } from "../rpc/rpc-service.ts";
 import { DurableObjectRpcService } from "../transport/durable-object/durable-object-rpc-service.ts";
 import { namespacesOf } from "./durable-object.ts";
 
 export { durableObject } from "./durable-object.ts";
-export type { EndpointObject, EndpointObjectClass, HandlersOf } from "./durable-object.ts";
+export type { EndpointObject, HandlersOf } from "./durable-object.ts";
 
 /**
  * Calls the endpoints behind the bindings of a worker, from code that is no endpoint: a Worker's handler, or the events
@@ -19,5 +20,7 @@ export function rpcServiceOf(env: object): RpcService {
     ids: systemIds,
     log: consoleLogger(),
     namespaceOf: namespacesOf(env),
+    // What an event opened ends with it.
+    lease: milliseconds(0),
   });
 }
