@@ -39,4 +39,4 @@ export { RpcEndpoint } from "./rpc-endpoint.ts";
 export type { CurrentCall, RpcEndpointOptions } from "./rpc-endpoint.ts";
 export type { FencedRpcGateway, RpcGateway } from "./rpc-gateway.ts";
 export type { RpcService } from "./rpc-service.ts";
-export type { DurableTimers } from "./timers/durable-timers.ts";
+export type { DurableTimers, TimerFiring } from "./timers/durable-timers.ts";

@@ -40,13 +40,17 @@ export const DiagnosticsGateway = defineGateway("sluice.Diagnostics", {
 });
 export type DiagnosticsGateway = GatewayOf<typeof DiagnosticsGateway>;
 
-class Gauge implements Measure {
-  sum = 0;
-  max = 0;
+class Gauge {
+  #sum = 0;
+  #max = 0;
 
   add(amount: number): void {
-    this.sum += amount;
-    if (amount > this.max) this.max = amount;
+    this.#sum += amount;
+    if (amount > this.#max) this.#max = amount;
+  }
+
+  read(): Measure {
+    return { sum: this.#sum, max: this.#max };
   }
 }
 
@@ -86,10 +90,10 @@ export class MethodMeters {
         calls: meter.calls,
         failures: meter.failures,
         rejected: { ...meter.rejected },
-        waitedMillis: { ...meter.waitedMillis },
-        ranMillis: { ...meter.ranMillis },
-        bytesIn: { ...meter.bytesIn },
-        bytesOut: { ...meter.bytesOut },
+        waitedMillis: meter.waitedMillis.read(),
+        ranMillis: meter.ranMillis.read(),
+        bytesIn: meter.bytesIn.read(),
+        bytesOut: meter.bytesOut.read(),
       })),
     );
   }

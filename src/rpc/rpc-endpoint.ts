@@ -18,7 +18,7 @@ import { MainThreadExecutor } from "./main-thread-executor.ts";
 import type { MailboxBounds } from "./mailbox.ts";
 import type { EndpointStorage } from "./ports/storage.ts";
 import { SqlEndpointStorage } from "./storage/sql-endpoint-storage.ts";
-import type { DurableTimers } from "./timers/durable-timers.ts";
+import type { DurableTimers, TimerFiring } from "./timers/durable-timers.ts";
 import { SqlDurableTimers } from "./timers/sql-durable-timers.ts";
 
 export interface RpcEndpointOptions {
@@ -117,8 +117,8 @@ export abstract class RpcEndpoint {
       hold: (action) => mainThread.hold(action),
     });
     if (database !== undefined && alarm !== undefined) {
-      const onTimer = (name: string, payload: unknown): unknown => this.onTimer(name, payload);
-      const timers = new SqlDurableTimers({ database, alarm, clock, log, mainThread, onTimer });
+      const onTimer = (...fired: Parameters<typeof this.onTimer>): unknown => this.onTimer(...fired);
+      const timers = new SqlDurableTimers({ database, alarm, clock, log, ids, mainThread, onTimer });
       this.#timers = timers;
       this.#storage = new SqlEndpointStorage(database, {
         requireTurn: (what) => mainThread.requireTurn(what),
@@ -179,11 +179,12 @@ export abstract class RpcEndpoint {
   protected onStop(): void | Later<void> {}
 
   /**
-   * The durable timer `name` is due; it was removed in this turn's transaction. If this throws or its `Later` fails, the
-   * timer is due again after a back-off. A handler whose `Later` must be taken up again after a crash sets a timer in
-   * this very turn. An alarm's event lasts until the `Later` has settled; other timers fire meanwhile.
+   * The durable timer `name` is due. It is over with this turn's transaction or, if this returns a `Later`, when that has
+   * settled; an activation that ends before runs it again. If either fails, the timer is due again after a back-off.
+   * {@link DurableTimers} says what happens once and what at least once. An alarm's event lasts until the `Later` has
+   * settled; other timers fire meanwhile.
    */
-  protected onTimer(_name: string, _payload: unknown): undefined | Later<undefined> {
+  protected onTimer(_name: string, _payload: unknown, _firing: TimerFiring): undefined | Later<undefined> {
     return undefined;
   }
 

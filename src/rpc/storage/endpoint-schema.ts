@@ -36,6 +36,7 @@ const VERSION_1 = [
     id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL, incarnation INTEGER NOT NULL, lifecycle TEXT NOT NULL)`,
   "CREATE TABLE sluice_kv (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
   `CREATE TABLE sluice_timers (
-    name TEXT PRIMARY KEY, due INTEGER NOT NULL, payload TEXT NOT NULL, attempts INTEGER NOT NULL) WITHOUT ROWID`,
+    name TEXT PRIMARY KEY, due INTEGER NOT NULL, payload TEXT NOT NULL, attempts INTEGER NOT NULL, token TEXT NOT NULL,
+    recurrence TEXT) WITHOUT ROWID`,
   "CREATE INDEX sluice_timers_due ON sluice_timers (due)",
 ] as const;

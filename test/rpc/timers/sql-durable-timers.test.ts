@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { milliseconds, RpcEndpoint, seconds } from "../../../src/rpc/index.ts";
-import type { EndpointContext, Later } from "../../../src/rpc/index.ts";
+import { milliseconds, minutes, RpcEndpoint, seconds } from "../../../src/rpc/index.ts";
+import type { EndpointContext, Later, TimerFiring } from "../../../src/rpc/index.ts";
 import type { Alarm } from "../../../src/rpc/ports/alarm.ts";
 import { RpcServer } from "../../../src/rpc/rpc-server.ts";
 import { SqliteDatabase } from "../../../src/storage/sqlite/sqlite-database.ts";
@@ -33,10 +33,12 @@ class ManualAlarm implements Alarm {
 
 class Timed extends RpcEndpoint {
   readonly fired: string[] = [];
+  readonly firings: TimerFiring[] = [];
   handler: Handler = () => undefined;
 
-  protected override onTimer(name: string, payload: unknown): undefined | Later<undefined> {
+  protected override onTimer(name: string, payload: unknown, firing: TimerFiring): undefined | Later<undefined> {
     this.validateRunsInMainThread();
+    this.firings.push(firing);
     this.fired.push(`${name}@${this.clock.now()}`);
     return this.handler(name, payload);
   }
@@ -52,6 +54,14 @@ class Timed extends RpcEndpoint {
 
   pending(): readonly string[] {
     return this.timers.list().map((timer) => `${timer.name}@${timer.dueMillis}`);
+  }
+
+  repeat(name: string, intervalMillis: number): void {
+    this.timers.every(name, milliseconds(intervalMillis));
+  }
+
+  cron(name: string, pattern: string, timeZone: string): void {
+    this.timers.cron(name, pattern, { timeZone });
   }
 
   delete(name: string): void {
@@ -240,6 +250,90 @@ describe("durable timers", () => {
     await clock.advance(10_000);
     expect(timed.pending()).toEqual([]);
     expect(round).toBe(1);
+  });
+
+  it("keep their timer while the Later is pending: the next activation runs it again, with the same token", async () => {
+    const first = activate();
+    first.handler = () => first.later(new Promise(() => undefined));
+    first.set("work", 10);
+    await clock.advance(100);
+    server.kill();
+    const second = activate();
+    await clock.advance(100);
+    expect([...first.firings, ...second.firings].map(({ attempt }) => attempt)).toEqual([1, 1]);
+    expect(second.firings[0]?.token).toBe(first.firings[0]?.token);
+    expect(second.pending()).toEqual([]);
+  });
+
+  it("have one token over all attempts at a firing, and another for the next", async () => {
+    const timed = activate();
+    let failures = 2;
+    timed.handler = () => {
+      if ((failures -= 1) >= 0) throw new Error("fails");
+      return undefined;
+    };
+    timed.set("work", 10);
+    await clock.advance(10_000);
+    timed.set("work", 10);
+    await clock.advance(10_000);
+    expect(timed.firings.map(({ attempt }) => attempt)).toEqual([1, 2, 3, 1]);
+    expect(new Set(timed.firings.slice(0, 3).map(({ token }) => token)).size).toBe(1);
+    expect(new Set(timed.firings.map(({ token }) => token)).size).toBe(2);
+  });
+
+  it("every: are due again and again on their grid; what passed while the endpoint was away becomes one", async () => {
+    const first = activate();
+    first.do(() => first.repeat("tick", 1_000));
+    await clock.advance(2_500);
+    server.kill();
+    await clock.advance(3_000);
+    const second = activate();
+    await clock.advance(2_000);
+    expect(first.fired).toEqual(["tick@2020", "tick@3020"]);
+    // Once for 4,000 to 6,000, then by the grid again.
+    expect(second.fired).toEqual(["tick@6520", "tick@7020", "tick@8020"]);
+    second.do(() => second.delete("tick"));
+    await clock.advance(5_000);
+    expect(second.fired).toHaveLength(3);
+  });
+
+  it("every: a firing that fails is tried again, and the grid stays", async () => {
+    const timed = activate();
+    let failures = 1;
+    timed.handler = () => {
+      if ((failures -= 1) >= 0) throw new Error("fails");
+      return undefined;
+    };
+    timed.do(() => timed.repeat("tick", 10_000));
+    await clock.advance(25_000);
+    expect(timed.fired).toEqual(["tick@11020", "tick@12040", "tick@21020"]);
+  });
+
+  it("cron: are due by the pattern in its time zone, summer time included", async () => {
+    // An hour before the clocks of Berlin go forward.
+    clock = new ManualClock(Date.UTC(2026, 2, 29, 0, 0, 0));
+    const timed = activate();
+    timed.do(() => timed.cron("daily", "30 7 * * *", "Europe/Berlin"));
+    for (let step = 0; step < 72; step += 1) {
+      await clock.advance(minutes(30));
+      await ring();
+    }
+    const instants = timed.fired.map((fired) => new Date(Number(fired.split("@")[1])).toISOString().slice(0, 16));
+    expect(instants).toEqual(["2026-03-29T05:30", "2026-03-30T05:30"]);
+  });
+
+  it.each(["* * *", "61 * * * *", "never"])("cron: refuse the pattern %j, naming it", async (pattern) => {
+    const timed = activate();
+    let refusal: unknown;
+    timed.do(() => {
+      try {
+        timed.cron("bad", pattern, "UTC");
+      } catch (error) {
+        refusal = error;
+      }
+    });
+    await clock.settle();
+    expect(refusal).toMatchObject({ code: "INVALID_ARGUMENT", message: expect.stringContaining(pattern) });
   });
 
   it("wait for onStart, and an alarm that finds a terminated endpoint does nothing", async () => {
