@@ -1,6 +1,7 @@
 import type { Clock } from "../../common/clock.ts";
 import type { Duration } from "../../common/duration.ts";
 import type { IdSource } from "../../common/ids.ts";
+import type { CallFilters } from "../../rpc/call-filter.ts";
 import type { DeadLetters } from "../../rpc/dead-letters.ts";
 import type { ReplyEnvelope, RequestEnvelope } from "../../rpc/envelope/v1.ts";
 import type { Epoch } from "../../rpc/fencing/epoch.ts";
@@ -15,6 +16,7 @@ import type { RpcService } from "../../rpc/rpc-service.ts";
 export class HostRpcService implements RpcService {
   readonly defaultTimeout: Duration = DEFAULT_ASK_TIMEOUT;
   readonly deadLetters: DeadLetters;
+  readonly filters: CallFilters | undefined;
   readonly #deliver: (envelope: RequestEnvelope) => Promise<ReplyEnvelope>;
   readonly #gateways: GatewayFactory;
 
@@ -24,9 +26,11 @@ export class HostRpcService implements RpcService {
     readonly deadLetters: DeadLetters;
     readonly clock: Clock;
     readonly ids: IdSource;
+    readonly filters: CallFilters | undefined;
   }) {
     this.#deliver = options.deliver;
     this.deadLetters = options.deadLetters;
+    this.filters = options.filters;
     this.#gateways = new GatewayFactory(outsideCaller({ rpcService: this, clock: options.clock, ids: options.ids }));
   }
 

@@ -3,6 +3,7 @@ import { minutes } from "../../common/duration.ts";
 import type { IdSource } from "../../common/ids.ts";
 import type { Logger } from "../../common/log.ts";
 import type { Random } from "../../common/random.ts";
+import type { CallFilters } from "../../rpc/call-filter.ts";
 import type { DeadLetters } from "../../rpc/dead-letters.ts";
 import type { EndpointContext } from "../../rpc/endpoint-context.ts";
 import type { ReplyEnvelope, RequestEnvelope } from "../../rpc/envelope/v1.ts";
@@ -34,6 +35,7 @@ export interface HostedObjectOptions extends StandaloneEndpoint {
   readonly random: Random;
   readonly ids: IdSource;
   readonly log: Logger;
+  readonly filters: CallFilters | undefined;
   /** The disk refuses writes: nothing that the process promises is true any more. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -50,12 +52,13 @@ export class HostedObject {
 
   constructor(options: HostedObjectOptions) {
     this.#options = options;
-    const { clock, ids, deadLetters, deliver } = options;
+    const { clock, ids, deadLetters, deliver, filters } = options;
     this.#alarm = new HostAlarm(clock, () => void this.#ring());
     this.#rpcService = new HostRpcService({
       clock,
       ids,
       deadLetters,
+      filters,
       deliver: (envelope) => this.#whileUsed(() => this.#behindGate().then(() => deliver(envelope))),
     });
   }

@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync } from "node:fs";
-import { join, sep } from "node:path";
+import { join } from "node:path";
 import type { Clock, ScheduledCallback } from "../../common/clock.ts";
 import { minutes } from "../../common/duration.ts";
 import type { Duration } from "../../common/duration.ts";
@@ -7,6 +7,7 @@ import { SluiceException } from "../../common/exceptions.ts";
 import type { IdSource } from "../../common/ids.ts";
 import type { Logger } from "../../common/log.ts";
 import type { Random } from "../../common/random.ts";
+import type { CallFilters } from "../../rpc/call-filter.ts";
 import { DeadLetters } from "../../rpc/dead-letters.ts";
 import type { ReplyEnvelope, RequestEnvelope } from "../../rpc/envelope/v1.ts";
 import { RpcConnectionException } from "../../rpc/exceptions.ts";
@@ -14,6 +15,7 @@ import type { RpcService } from "../../rpc/rpc-service.ts";
 import { HostedObject } from "./hosted-object.ts";
 import type { StandaloneEndpoint } from "./hosted-object.ts";
 import { HostRpcService } from "./host-rpc-service.ts";
+import { addressOf, fileOf, kindOf } from "./object-file.ts";
 import { openDatabase } from "./open-database.ts";
 import type { DurableDatabase } from "./open-database.ts";
 
@@ -25,12 +27,14 @@ export interface StandaloneHostOptions {
   readonly folder: string;
   /** {@link openHostStore} of the same folder; the host closes it. */
   readonly store: DurableDatabase;
-  /** By kind, the fourth part of an address. */
+  /** By kind, the part of an address before its last. */
   readonly endpoints: Readonly<Record<string, StandaloneEndpoint>>;
   readonly clock: Clock;
   readonly random: Random;
   readonly ids: IdSource;
   readonly log: Logger;
+  /** Run on every call that an object, or {@link StandaloneHost.rpcService}, sends, and on every one that is let in. */
+  readonly filters?: CallFilters;
   /** Default one minute. */
   readonly idle?: Duration;
   /** The disk refuses writes: the process must end, nothing that it promises is true any more. */
@@ -39,7 +43,7 @@ export interface StandaloneHostOptions {
 
 /**
  * Hosts endpoints as Durable Objects do, in one process: an object exists when it is called, under its address
- * `v1/<jurisdiction>/<cluster>/<kind>/<id>`; it has a SQLite file and an alarm of its own, leaves memory when idle, and
+ * `<kind>/<id>` or `v1/<jurisdiction>/<cluster>/<kind>/<id>`; it has a SQLite file and an alarm of its own, leaves memory when idle, and
  * what it sends waits for what it wrote. The death of the process is a crash of all of them; the next host on the same
  * folder wakes those that have something due.
  */
@@ -54,10 +58,10 @@ export class StandaloneHost {
 
   constructor(options: StandaloneHostOptions) {
     this.#options = options;
-    const { clock, ids, log } = options;
+    const { clock, ids, log, filters } = options;
     this.#deadLetters = new DeadLetters(log);
     const deliver = (envelope: RequestEnvelope): Promise<ReplyEnvelope> => this.#deliver(envelope);
-    this.rpcService = new HostRpcService({ deliver, deadLetters: this.#deadLetters, clock, ids });
+    this.rpcService = new HostRpcService({ deliver, deadLetters: this.#deadLetters, clock, ids, filters });
     for (const address of storedAddresses(this.#objectsFolder)) this.#object(address)?.armStored();
     this.#sweep = this.#scheduleSweep();
   }
@@ -98,22 +102,22 @@ export class StandaloneHost {
   #object(address: string): HostedObject | undefined {
     const known = this.#objects.get(address);
     if (known !== undefined) return known;
-    const file = fileOf(address);
-    const kind = address.split("/")[KIND_POSITION] ?? "";
     const { endpoints } = this.#options;
-    const endpoint = Object.hasOwn(endpoints, kind) ? endpoints[kind] : undefined;
-    if (file === undefined || endpoint === undefined) return undefined;
-    const { clock, random, ids, log, onFatal } = this.#options;
+    const kind = kindOf(address);
+    const endpoint = kind !== undefined && Object.hasOwn(endpoints, kind) ? endpoints[kind] : undefined;
+    if (endpoint === undefined) return undefined;
+    const { clock, random, ids, log, filters, onFatal } = this.#options;
     const object = new HostedObject({
       ...endpoint,
       address,
-      path: join(this.#objectsFolder, file),
+      path: join(this.#objectsFolder, fileOf(address)),
       deliver: (envelope) => this.#deliver(envelope),
       deadLetters: this.#deadLetters,
       clock,
       random,
       ids,
       log,
+      filters,
       onFatal,
     });
     this.#objects.set(address, object);
@@ -135,30 +139,9 @@ export class StandaloneHost {
   }
 }
 
-const KIND_POSITION = 3;
-const EXTENSION = ".sqlite";
-const ADDRESS = /^v1(?:\/(?:-|[A-Za-z0-9][A-Za-z0-9_-]{0,99})){4}$/;
-
-/** Path of an object's file; upper case is marked, as some file systems take `A` and `a` for one. */
-function fileOf(address: string): string | undefined {
-  if (!ADDRESS.test(address)) return undefined;
-  return (
-    join(...address.split("/").map((part) => part.replace(/[A-Z]/g, (letter) => `=${letter.toLowerCase()}`))) +
-    EXTENSION
-  );
-}
-
 function storedAddresses(folder: string): readonly string[] {
   mkdirSync(folder, { recursive: true });
-  return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((path) => path.endsWith(EXTENSION))
-    .map((path) =>
-      path
-        .slice(0, -EXTENSION.length)
-        .split(sep)
-        .join("/")
-        .replace(/=([a-z])/g, (_marked, letter: string) => letter.toUpperCase()),
-    );
+  return readdirSync(folder, { recursive: true, encoding: "utf8" }).flatMap((path) => addressOf(path) ?? []);
 }
 
 /**
