@@ -67,19 +67,29 @@ export async function submit(context: CommandContext, file: string, options: Sub
   }
   progressTerminal.line(`  job ${jobId}`);
   const rows: string[] = [];
-  const onRow = options.json ? (row: string) => void rows.push(row) : (row: string) => context.out.line(row);
+  let rowCount = 0;
+  const onRow = (row: string): void => {
+    rowCount += 1;
+    if (options.json) rows.push(row);
+    else context.out.line(row);
+  };
   const job = await followToEnd({ context, client, jobId, progressTerminal, onRow });
   progressTerminal.clear();
-  const note = `${formatSeconds(job.duration)}, ${plural(job.checkpoints, "checkpoint")}, ${plural(job.restarts, "restart")}`;
+  const note = [
+    formatSeconds(job.duration),
+    plural(job.checkpoints, "checkpoint"),
+    plural(job.restarts, "restart"),
+    plural(rowCount, "row"),
+  ].join(", ");
   if (options.json) context.out.line(JSON.stringify({ job, rows: rows.map((row): unknown => JSON.parse(row)) }));
   if (job.state === "FINISHED") {
     steps.done(job.state, note);
     return;
   }
   steps.failed(job.state, note);
-  throw new CliException(
-    `The job ended ${job.state}${job.failure === null ? "." : `: ${job.failure}`} See ${client.url}/v1/jobs/${jobId}/exceptions`,
-  );
+  throw new CliException(`The job ended ${job.state}${job.failure === null ? "." : `: ${job.failure}`}`, {
+    details: `Its exceptions: curl ${client.url}/v1/jobs/${jobId}/exceptions`,
+  });
 }
 
 interface Following {

@@ -101,7 +101,7 @@ describe("submit", () => {
     expect(err.text).toContain("✔ input uploaded");
     expect(err.text).toContain("✔ job uploaded");
     expect(err.text).toContain(`job ${submission?.jobId}`);
-    expect(err.lines.at(-1)).toMatch(/✔ FINISHED +[\d.]+ s, 2 checkpoints, 1 restart$/);
+    expect(err.lines.at(-1)).toMatch(/✔ FINISHED +[\d.]+ s, 2 checkpoints, 1 restart, 2 rows$/);
   });
 
   it("with --json prints one value with job and rows, and nothing else", async () => {
@@ -127,9 +127,8 @@ describe("submit", () => {
     const fault: unknown = await run().catch((error: unknown) => error);
     expect(fault).toMatchObject({
       exitCode: 1,
-      message: expect.stringMatching(
-        /^The job ended FAILED: Error: boom See http:\/\/sluice\.test\/v1\/jobs\/\w+\/exceptions$/,
-      ),
+      message: "The job ended FAILED: Error: boom",
+      details: expect.stringMatching(/^Its exceptions: curl http:\/\/sluice\.test\/v1\/jobs\/\w+\/exceptions$/),
     });
     expect(err.lines.at(-1)).toContain("✘ FAILED");
   });
