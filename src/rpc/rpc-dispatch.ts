@@ -137,8 +137,21 @@ export class RpcDispatch {
     return this.#valueReply(envelope, undefined);
   }
 
+  /** Of the same version both sides have the same methods (over contract K7); of a neighbouring one they need not. */
   #handshake(envelope: RequestEnvelope): HandshakeReply & { readonly [key: string]: WireValue } {
-    return { gatewayVersion: this.#negotiate(envelope).gatewayVersion };
+    const { descriptor, gatewayVersion } = this.#negotiate(envelope);
+    const methods: unknown = envelope.args[0];
+    if (descriptor.version === envelope.gatewayVersion && typeof methods === "object" && methods !== null) {
+      const drifted = Object.entries(methods).filter(
+        ([method, kind]) => !Object.hasOwn(descriptor.methods, method) || descriptor.methods[method]?.kind !== kind,
+      );
+      if (drifted.length > 0) {
+        throw new HandshakeException(
+          `${descriptor.name} version ${descriptor.version}: the caller's has methods that are not those of ${this.#options.address}: ${drifted.map(([method]) => method).join(", ")}`,
+        );
+      }
+    }
+    return { gatewayVersion };
   }
 
   /** Both sides speak their own version and the one before it (over contract K3); K5: version before anything else. */

@@ -38,6 +38,8 @@ interface Request {
   readonly args: readonly WireValue[];
   readonly context: CallContext;
   readonly deadlineMillis: number | undefined;
+  /** Who set the deadline. */
+  readonly limitOf: string;
   readonly observe: CallObserver | undefined;
   /** Running it twice has the effect of running it once. */
   readonly repeatable: boolean;
@@ -88,10 +90,11 @@ export class RpcInvocationHandler {
 
   /** Asks the endpoint who it is and whether it serves the gateway (contract K1 to K4, V2, V3). */
   async handshake(context: CallContext = ROOT_CONTEXT): Promise<void> {
+    const { name, version, methods } = this.#descriptor;
     const request = this.#request("handshake", {
       method: "",
-      args: [],
-      text: `handshake(${this.#descriptor.name} version ${this.#descriptor.version})`,
+      args: [Object.fromEntries(Object.entries(methods).map(([method, { kind }]) => [method, kind]))],
+      text: `handshake(${name} version ${version})`,
       limitMillis: this.#caller.defaultTimeout,
       context,
       observe: undefined,
@@ -115,10 +118,12 @@ export class RpcInvocationHandler {
           if (failure !== undefined) return this.#lost(request, failure);
           // A refusal is the callee's dead letter; a broken transport is this side's.
           this.#path.channel.send(this.#envelope(request), request.repeatable).then(
-            (reply) => void this.#received(reply),
+            (reply) => {
+              const received = this.#received(reply);
+              request.observe?.(received instanceof Error ? { ok: false, error: received } : { ok: true });
+            },
             (error: unknown) => this.#lost(request, fromUnknown(error)),
           );
-          request.observe?.({ ok: true });
         }),
       drop: () => {
         const error = new TurnFailedException("the turn that made it threw");
@@ -135,8 +140,10 @@ export class RpcInvocationHandler {
   /** An ask: the promise settles with the reply, a transport error, or a timeout naming the phase it reached. */
   ask(method: string, args: readonly unknown[], options: CallOptions = NO_OPTIONS): Promise<WireValue> {
     const invocation = captureInvocation(this.#descriptor, method, args);
-    const limitMillis = options.timeout ?? invocation.declaration.options.timeout ?? this.#caller.defaultTimeout;
-    const request = this.#request("ask", { ...invocation, limitMillis, ...this.#filtered(invocation) });
+    const declared = invocation.declaration.options.timeout;
+    const limitMillis = options.timeout ?? declared ?? this.#caller.defaultTimeout;
+    const limitOf = options.timeout !== undefined ? "this call" : declared !== undefined ? "the method" : "the service";
+    const request = this.#request("ask", { ...invocation, limitMillis, limitOf, ...this.#filtered(invocation) });
     const reply = this.#withTimeout(request, options.signal, (settle, phase) =>
       this.#hold(request, settle, () =>
         this.#whenTokenKnown((failure) => {
@@ -174,11 +181,12 @@ export class RpcInvocationHandler {
       readonly method: string;
       readonly args: readonly WireValue[];
       readonly limitMillis: number | undefined;
+      readonly limitOf?: string;
       readonly context: CallContext;
       readonly observe: CallObserver | undefined;
     },
   ): Request {
-    const { text, method, args, limitMillis, context, observe } = call;
+    const { text, method, args, limitMillis, limitOf = "the service", context, observe } = call;
     const inherited = kind === "tell" ? undefined : context.deadlineMillis;
     const own = limitMillis === undefined ? undefined : this.#caller.clock.now() + limitMillis;
     const deadlineMillis = own === undefined || inherited === undefined ? (own ?? inherited) : Math.min(own, inherited);
@@ -190,6 +198,7 @@ export class RpcInvocationHandler {
       args,
       context,
       deadlineMillis,
+      limitOf: deadlineMillis === own ? limitOf : "the turn that called",
       observe,
       repeatable,
       sentId: undefined,
@@ -348,9 +357,14 @@ export class RpcInvocationHandler {
     if (request.settled) return promise;
     if (request.deadlineMillis !== undefined) {
       const limitMillis = Math.max(0, request.deadlineMillis - startMillis);
-      timer = clock.schedule(limitMillis, () => {
+      const expire = (): void => {
         timeout.message = timeoutText(request, { address: this.#address, limitMillis, phase });
         settle(timeout);
+      };
+      timer = clock.schedule(limitMillis, () => {
+        // The callee knows more: its own answer at the deadline, if it is as near as that, goes first.
+        if (phase === "sent") timer = clock.schedule(0, expire);
+        else expire();
       });
     }
     begin(settle, (name) => (phase = name));
@@ -363,5 +377,5 @@ function timeoutText(
   at: { readonly address: string; readonly limitMillis: number; readonly phase: string },
 ): string {
   const chain = request.context.chain.length === 0 ? "" : `; waiting on behalf of ${request.context.chain.join(" > ")}`;
-  return `${request.text} to ${at.address} timed out after ${at.limitMillis} ms (${at.phase}): the callee is slow, waits for the caller, or its reply was lost${chain}`;
+  return `${request.text} to ${at.address} timed out after ${at.limitMillis} ms, the limit of ${request.limitOf} (${at.phase}): the callee is slow, waits for the caller, or its reply was lost${chain}`;
 }

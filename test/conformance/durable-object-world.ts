@@ -1,4 +1,5 @@
 import { systemClock } from "../../src/common/clock.ts";
+import type { Duration } from "../../src/common/duration.ts";
 import { systemIds } from "../../src/common/ids.ts";
 import { silentLogger } from "../../src/common/log.ts";
 import { namespacesOf } from "../../src/entrypoint/durable-object.ts";
@@ -7,13 +8,14 @@ import type { ProbeEnvironment } from "../fixtures/rpc/probe-objects.ts";
 import type { World } from "./row.ts";
 
 /** DurableObjectRpcService on real objects and real time; runs inside workerd. */
-export function createDurableObjectWorld(env: ProbeEnvironment): World {
+export function createDurableObjectWorld(env: ProbeEnvironment, lease?: Duration): World {
   return {
     service: new DurableObjectRpcService({
       namespaceOf: namespacesOf(env),
       clock: systemClock,
       ids: systemIds,
       log: silentLogger,
+      ...(lease === undefined ? {} : { lease }),
     }),
     open: (kind) => `v1/-/test/${kind}/${systemIds.hex()}`,
     elapse: (millis) => scheduler.wait(millis),

@@ -305,7 +305,7 @@ describe("RpcEndpoint", () => {
       const put = Promise.allSettled([shelf.put("x")]);
       await clock.advance(10_000);
       const message: unknown = expect.stringMatching(
-        /ask\(Shelf\.put\(string\)\) to a timed out after 10000 ms \(sent\)/,
+        /ask\(Shelf\.put\(string\)\) to a timed out after 10000 ms, the limit of the service \(sent\)/,
       );
       expect(await put).toMatchObject([{ reason: { code: "TIMEOUT", message } }]);
       fate = () => "deliver";

@@ -212,6 +212,14 @@ export const callRows: readonly Row[] = [
     const error = await rejection(world.service.connect(FarProbeGateway, world.open("probe")), "HANDSHAKE");
     assert.match(error.message, /version 5.*version 3/);
   }),
+  calling(
+    "K7",
+    "a gateway of the same version with other methods is refused when it connects, naming them (over K7)",
+    async (world) => {
+      const error = await rejection(world.service.connect(DriftedProbeGateway, world.open("probe")), "HANDSHAKE");
+      assert.match(error.message, /vanished/);
+    },
+  ),
   calling("K4", "a gateway that the endpoint does not serve is refused, by the first call too", async (world) => {
     const address = world.open("probe");
     assert.match((await rejection(world.service.connect(UnservedGateway, address), "HANDSHAKE")).message, /Unserved/);
