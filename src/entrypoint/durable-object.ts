@@ -1,4 +1,4 @@
-import { DurableObject } from "cloudflare:workers";
+import { DurableObject, RpcTarget } from "cloudflare:workers";
 import { systemClock } from "../common/clock.ts";
 import { consoleLogger } from "../common/console-logger.ts";
 import { systemIds } from "../common/ids.ts";
@@ -7,11 +7,13 @@ import type { EndpointContext } from "../rpc/endpoint-context.ts";
 import type { RequestEnvelope } from "../rpc/envelope/v1.ts";
 import type { GatewayDescriptor, HandlerOf } from "../rpc/gateway-descriptor.ts";
 import type { RpcEndpoint } from "../rpc/rpc-endpoint.ts";
+import type { HeldSession } from "../rpc/session/session-acceptor.ts";
+import type { ReplyFrame, Session } from "../rpc/session/session-protocol.ts";
 import { DurableObjectAlarm } from "../storage/durable-object/durable-object-alarm.ts";
 import { DurableObjectDatabase } from "../storage/durable-object/durable-object-database.ts";
 import { DurableObjectHost } from "../transport/durable-object/durable-object-host.ts";
 import { DurableObjectRpcService } from "../transport/durable-object/durable-object-rpc-service.ts";
-import type { EndpointNamespace } from "../transport/durable-object/durable-object-rpc-service.ts";
+import type { EndpointNamespace } from "../transport/durable-object/endpoint-stub.ts";
 
 /** What an endpoint of several gateways implements. */
 export type HandlersOf<Gateways extends readonly GatewayDescriptor[]> = Gateways extends readonly [
@@ -21,13 +23,13 @@ export type HandlersOf<Gateways extends readonly GatewayDescriptor[]> = Gateways
   ? HandlerOf<First> & HandlersOf<Rest>
   : unknown;
 
-/** The object of an endpoint: nothing of the endpoint itself can be called from outside but through `rpc`. */
+/** The object of an endpoint: nothing of the endpoint itself can be called from outside but through sessions. */
 export interface EndpointObject {
   /**
-   * One RequestEnvelope in, its ReplyEnvelope out; never rejects. Their types are not told here: the platform's type of a
-   * stub unrolls every value that they may carry, beyond what the compiler bears.
+   * An OpenRequest in, an OpenReply out. Their types are not told here: the platform's type of a stub unrolls every value
+   * that they may carry, beyond what the compiler bears.
    */
-  rpc(envelope: unknown): Promise<unknown>;
+  openSession(request: unknown): Promise<unknown>;
   alarm(): Promise<void>;
 }
 
@@ -40,7 +42,8 @@ export type EndpointObjectClass<Env> = new (ctx: DurableObjectState, env: Env) =
  *     export const CounterObject = durableObject((context, env: Env) => new Counter(context), [CounterGateway]);
  *
  * The object's name is the endpoint's address. Other endpoints are reached through the binding that is called like their
- * kind (`job-master`: `JOB_MASTER`). With the variable SLUICE_EVENT_LOG set to "1" each event prints one line.
+ * kind (`job-master`: `JOB_MASTER`). With the variable SLUICE_EVENT_LOG set to "1" each message, each wait
+ * for later replies and each alarm prints one line.
  */
 export function durableObject<Env extends object, const Gateways extends readonly GatewayDescriptor[]>(
   factory: (context: EndpointContext, env: Env, state: DurableObjectState) => RpcEndpoint & HandlersOf<Gateways>,
@@ -48,7 +51,7 @@ export function durableObject<Env extends object, const Gateways extends readonl
 ): EndpointObjectClass<Env> {
   return class extends DurableObject<Env> implements EndpointObject {
     readonly #host: DurableObjectHost;
-    readonly #event: (what: string) => void;
+    readonly #event: EventLog | undefined;
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
@@ -62,21 +65,25 @@ export function durableObject<Env extends object, const Gateways extends readonl
         factory: (context) => factory(context, env, ctx),
         ports: {
           ...common,
-          rpcService: new DurableObjectRpcService({ ...common, namespaceOf: namespacesOf(env) }),
+          rpcService: new DurableObjectRpcService({
+            ...common,
+            namespaceOf: namespacesOf(env),
+            own: { address, receive: (envelope) => this.#host.receive(envelope) },
+          }),
           database: new DurableObjectDatabase(ctx.storage),
           alarm: new DurableObjectAlarm(ctx.storage),
         },
         abort: (reason) => ctx.abort(reason),
+        onMessage: (envelope) => this.#event?.(`rpc ${callText(envelope)}`),
       });
     }
 
-    rpc(envelope: unknown): Promise<unknown> {
-      this.#event(`rpc ${callText(envelope)}`);
-      return this.#host.rpc(envelope);
+    openSession(request: unknown): Promise<unknown> {
+      return this.#host.openSession(request, (session) => new SessionTarget(session, this.#event));
     }
 
     override alarm(): Promise<void> {
-      this.#event("alarm");
+      this.#event?.("alarm");
       return this.#host.alarm();
     }
   };
@@ -92,14 +99,38 @@ export function namespacesOf(env: object): (kind: string) => EndpointNamespace |
   };
 }
 
-function eventLog(env: object, address: string): (what: string) => void {
-  if (Reflect.get(env, "SLUICE_EVENT_LOG") !== "1") return () => undefined;
+/** A session as the platform hands it out; it notices when its holder lets it go or is gone. */
+class SessionTarget extends RpcTarget implements Session, Disposable {
+  readonly #session: HeldSession;
+  readonly #event: EventLog | undefined;
+
+  constructor(session: HeldSession, event: EventLog | undefined) {
+    super();
+    this.#session = session;
+    this.#event = event;
+  }
+
+  batch(batch: unknown): Promise<ReplyFrame> {
+    return this.#session.batch(batch);
+  }
+
+  replies(received: unknown): Promise<ReplyFrame> {
+    this.#event?.("replies");
+    return this.#session.replies(received);
+  }
+
+  [Symbol.dispose](): void {
+    this.#session.ended();
+  }
+}
+
+type EventLog = (what: string) => void;
+
+function eventLog(env: object, address: string): EventLog | undefined {
+  if (Reflect.get(env, "SLUICE_EVENT_LOG") !== "1") return undefined;
   return (what) => console.log(`event ${address} ${what}`);
 }
 
-/** `Gateway.method` of something that claims to be an envelope. */
-function callText(envelope: unknown): string {
-  const { gateway, method, kind }: Partial<Record<keyof RequestEnvelope, unknown>> =
-    typeof envelope === "object" && envelope !== null ? envelope : {};
-  return `${String(gateway)}.${kind === "handshake" ? "handshake" : String(method)}`;
+function callText({ gateway, method, kind }: RequestEnvelope): string {
+  return `${gateway}.${kind === "handshake" ? "handshake" : method}`;
 }

@@ -4,7 +4,7 @@ import { consoleLogger } from "../../../src/common/console-logger.ts";
 import { systemIds } from "../../../src/common/ids.ts";
 import { durableObject, namespacesOf } from "../../../src/entrypoint/durable-object.ts";
 import { DurableObjectRpcService } from "../../../src/transport/durable-object/durable-object-rpc-service.ts";
-import type { EndpointNamespace } from "../../../src/transport/durable-object/durable-object-rpc-service.ts";
+import type { EndpointNamespace } from "../../../src/transport/durable-object/endpoint-stub.ts";
 import type { LoadPlan, LoadResult } from "../load/load.ts";
 import { runLoad } from "../load/run-load.ts";
 import { BenchCaller, BenchCallerGateway, CALLER_ADDRESS, TARGET_ADDRESS } from "../target/bench-caller.ts";

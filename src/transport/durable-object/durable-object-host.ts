@@ -1,10 +1,13 @@
 import { minutes } from "../../common/duration.ts";
-import type { ReplyEnvelope } from "../../rpc/envelope/v1.ts";
+import type { ReplyEnvelope, RequestEnvelope } from "../../rpc/envelope/v1.ts";
 import type { HostPorts } from "../../rpc/host-ports.ts";
 import type { Alarm } from "../../rpc/ports/alarm.ts";
 import type { SqlDatabase } from "../../rpc/ports/storage.ts";
 import { RpcServer } from "../../rpc/rpc-server.ts";
 import type { RpcServerOptions } from "../../rpc/rpc-server.ts";
+import { SessionAcceptor } from "../../rpc/session/session-acceptor.ts";
+import type { HeldSession } from "../../rpc/session/session-acceptor.ts";
+import type { OpenReply, Session } from "../../rpc/session/session-protocol.ts";
 
 /** When the object tries again after its activation failed in an alarm, whose own retries end after six. */
 const FAILED_ALARM_RETRY = minutes(1);
@@ -17,6 +20,8 @@ export interface DurableObjectHostOptions extends Pick<RpcServerOptions, "addres
       rang(): void;
     };
   };
+  /** Sees each message that arrives; for logs. */
+  readonly onMessage?: (envelope: RequestEnvelope) => void;
   /** Resets the object; the next call builds a new instance. */
   readonly abort: (reason: string) => void;
 }
@@ -28,6 +33,7 @@ export interface DurableObjectHostOptions extends Pick<RpcServerOptions, "addres
 export class DurableObjectHost {
   readonly #options: DurableObjectHostOptions;
   readonly #server: RpcServer;
+  readonly #sessions: SessionAcceptor;
 
   constructor(options: DurableObjectHostOptions) {
     const { address, gateways, factory, ports, abort } = options;
@@ -40,12 +46,34 @@ export class DurableObjectHost {
       // In an event of its own: the replies that tell callers leave before it.
       onBroken: (reason, error) => void ports.clock.schedule(0, () => abort(`${reason}: ${error.message}`)),
     });
+    this.#sessions = new SessionAcceptor(
+      {
+        address,
+        accept: (envelope, settle) => {
+          options.onMessage?.(envelope);
+          this.#server.accept(envelope, settle);
+        },
+        receive: (message) => this.#server.receive(message),
+        identity: () => this.#server.identity(),
+      },
+      ports.ids,
+    );
     if (this.#server.state !== "terminated") this.#server.start();
   }
 
-  /** One message; never rejects. */
-  rpc(envelope: unknown): Promise<ReplyEnvelope> {
+  /** A message of the endpoint to itself; never rejects. */
+  receive(envelope: RequestEnvelope): Promise<ReplyEnvelope> {
     return this.#server.receive(envelope);
+  }
+
+  /**
+   * Opens a session, whose first batch is in the request.
+   *
+   * @param wrap makes of a session what the platform hands out.
+   * @throws (rejects) UnknownMessageException for what is no request: nothing of it was let in.
+   */
+  openSession<S extends Session>(request: unknown, wrap: (session: HeldSession) => S): Promise<OpenReply<S>> {
+    return this.#sessions.open(request, wrap);
   }
 
   /** The object's alarm: what is due runs within its event. Never rejects, so the platform never gives up on it. */

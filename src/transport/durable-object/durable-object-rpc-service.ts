@@ -1,9 +1,9 @@
 import type { Clock } from "../../common/clock.ts";
+import { seconds } from "../../common/duration.ts";
 import type { Duration } from "../../common/duration.ts";
 import type { IdSource } from "../../common/ids.ts";
 import type { Logger } from "../../common/log.ts";
 import { DeadLetters } from "../../rpc/dead-letters.ts";
-import { parseReplyEnvelope } from "../../rpc/envelope/v1.ts";
 import type { ReplyEnvelope, RequestEnvelope } from "../../rpc/envelope/v1.ts";
 import { RpcConnectionException } from "../../rpc/exceptions.ts";
 import type { Epoch } from "../../rpc/fencing/epoch.ts";
@@ -13,20 +13,10 @@ import { outsideCaller } from "../../rpc/outside-caller.ts";
 import type { RpcChannel } from "../../rpc/ports/rpc-channel.ts";
 import { DEFAULT_ASK_TIMEOUT } from "../../rpc/rpc-service.ts";
 import type { RpcService } from "../../rpc/rpc-service.ts";
-import { fromPlatformError } from "./error-mapping.ts";
-
-/** The one method that an endpoint's object offers to others. */
-export interface EndpointStub {
-  rpc(envelope: RequestEnvelope): Promise<unknown>;
-}
-
-type LocationHint = DurableObjectLocationHint;
-
-/** A Durable Object namespace, as far as this service needs it. */
-export interface EndpointNamespace {
-  getByName(name: string, options?: { readonly locationHint?: LocationHint }): EndpointStub;
-  jurisdiction(jurisdiction: string): EndpointNamespace;
-}
+import { SessionChannel } from "../../rpc/session/session-channel.ts";
+import type { EndpointNamespace, EndpointStub, LocationHint } from "./endpoint-stub.ts";
+import { sessionFailureOf } from "./error-mapping.ts";
+import { openSession } from "./session-stub.ts";
 
 export interface DurableObjectRpcServiceOptions {
   /** The namespace of an endpoint kind, `undefined` for an unknown one. */
@@ -38,7 +28,16 @@ export interface DurableObjectRpcServiceOptions {
   readonly defaultTimeout?: Duration;
   /** Near where objects come to life that do not exist yet. Default: near the caller. */
   readonly locationHint?: string;
+  /**
+   * How long a session outlives its last message, default 5 s: an open one keeps both objects in memory, and a call that
+   * opens one is billed. 0 for callers that end with the event that made them.
+   */
+  readonly lease?: Duration;
+  /** The endpoint of this very object: what it sends to itself does not leave it. */
+  readonly own?: { readonly address: string; receive(envelope: RequestEnvelope): Promise<ReplyEnvelope> };
 }
+
+const DEFAULT_LEASE = seconds(5);
 
 const NO_JURISDICTION = "-";
 
@@ -51,16 +50,13 @@ const NO_JURISDICTION = "-";
 export class DurableObjectRpcService implements RpcService {
   readonly defaultTimeout: Duration;
   readonly deadLetters: DeadLetters;
-  readonly #namespaceOf: (kind: string) => EndpointNamespace | undefined;
-  readonly #locationHint: LocationHint | undefined;
+  readonly #options: DurableObjectRpcServiceOptions;
   readonly #gateways: GatewayFactory;
 
   constructor(options: DurableObjectRpcServiceOptions) {
     this.defaultTimeout = options.defaultTimeout ?? DEFAULT_ASK_TIMEOUT;
     this.deadLetters = new DeadLetters(options.log);
-    this.#namespaceOf = options.namespaceOf;
-    // The platform's list of locations grows; it refuses the ones that it does not know.
-    this.#locationHint = options.locationHint as LocationHint | undefined;
+    this.#options = options;
     this.#gateways = new GatewayFactory(outsideCaller({ rpcService: this, clock: options.clock, ids: options.ids }));
   }
 
@@ -73,17 +69,32 @@ export class DurableObjectRpcService implements RpcService {
   }
 
   openChannel(address: string): RpcChannel {
-    return new DurableObjectChannel(address, () => this.#stub(address));
+    const { own } = this.#options;
+    if (address === own?.address) {
+      // In memory, but never on the sender's stack.
+      return { send: (envelope) => Promise.resolve().then(() => own.receive(envelope)) };
+    }
+    const { clock, ids, lease } = this.#options;
+    return new SessionChannel({
+      address,
+      clock,
+      lease: lease ?? DEFAULT_LEASE,
+      newConversation: () => ids.hex(),
+      // A stub whose object was reset fails for ever, so each session has a fresh one.
+      open: (request) => openSession(this.#stub(address), request),
+      failureOf: (thrown) => sessionFailureOf(thrown, address),
+    });
   }
 
   #stub(address: string): EndpointStub {
+    const { namespaceOf, locationHint } = this.#options;
     const { jurisdiction, kind } = parseAddress(address) ?? {};
-    const namespace = kind === undefined ? undefined : this.#namespaceOf(kind);
+    const namespace = kind === undefined ? undefined : namespaceOf(kind);
     if (namespace === undefined) throw new RpcConnectionException(`${address}: no such endpoint`);
     const within = jurisdiction === undefined ? namespace : namespace.jurisdiction(jurisdiction);
-    return this.#locationHint === undefined
-      ? within.getByName(address)
-      : within.getByName(address, { locationHint: this.#locationHint });
+    if (locationHint === undefined) return within.getByName(address);
+    // The platform's list of locations grows; it refuses the ones that it does not know.
+    return within.getByName(address, { locationHint: locationHint as LocationHint });
   }
 }
 
@@ -93,41 +104,4 @@ function parseAddress(address: string): { readonly kind: string; readonly jurisd
   if (cluster === "") return first === "" || jurisdiction === "" ? undefined : { kind: first };
   if (first !== "v1" || kind === "" || id === "" || rest.length > 0) return undefined;
   return jurisdiction === NO_JURISDICTION ? { kind } : { kind, jurisdiction };
-}
-
-/**
- * The platform keeps the order of the calls on one stub, and of no others; and a stub whose object was reset fails for
- * ever. So calls that overlap share a stub, and one that finds none on its way takes a new one: what went before it has
- * been answered.
- */
-class DurableObjectChannel implements RpcChannel {
-  readonly #address: string;
-  readonly #open: () => EndpointStub;
-  #stub: EndpointStub | undefined;
-  // Calls on the current stub that have no answer yet.
-  #onTheWay = 0;
-
-  constructor(address: string, open: () => EndpointStub) {
-    this.#address = address;
-    this.#open = open;
-  }
-
-  async send(envelope: RequestEnvelope): Promise<ReplyEnvelope> {
-    let stub: EndpointStub | undefined;
-    try {
-      stub = this.#stub ??= this.#open();
-      this.#onTheWay += 1;
-      const reply = parseReplyEnvelope(await stub.rpc(envelope));
-      if (this.#stub === stub && (this.#onTheWay -= 1) === 0) this.#stub = undefined;
-      return reply;
-    } catch (error) {
-      if (this.#stub === stub) this.#forget();
-      throw fromPlatformError(error, this.#address);
-    }
-  }
-
-  #forget(): void {
-    this.#stub = undefined;
-    this.#onTheWay = 0;
-  }
 }

@@ -1,14 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { systemIds } from "../../../src/common/ids.ts";
 import { silentLogger } from "../../../src/common/log.ts";
-import type { ReplyEnvelope, RequestEnvelope } from "../../../src/rpc/envelope/v1.ts";
 import type { Epoch, Incarnation } from "../../../src/rpc/index.ts";
+import type { MessageBatch } from "../../../src/rpc/session/session-protocol.ts";
 import { ManualClock } from "../../../src/testing/manual-clock.ts";
 import { DurableObjectRpcService } from "../../../src/transport/durable-object/durable-object-rpc-service.ts";
-import type {
-  EndpointNamespace,
-  EndpointStub,
-} from "../../../src/transport/durable-object/durable-object-rpc-service.ts";
+import type { EndpointNamespace, EndpointStub } from "../../../src/transport/durable-object/endpoint-stub.ts";
 import { fromPlatformError } from "../../../src/transport/durable-object/error-mapping.ts";
 import { ProbeGateway } from "../../fixtures/rpc/probe-gateways.ts";
 
@@ -49,21 +46,16 @@ describe("errors of the platform", () => {
 /** A namespace whose stubs answer when the test says so. */
 class RecordedNamespace implements EndpointNamespace {
   readonly opened: string[] = [];
+  readonly disposed: number[] = [];
   readonly calls: {
     readonly stub: number;
-    readonly envelope: RequestEnvelope;
-    readonly reply: PromiseWithResolvers<ReplyEnvelope>;
+    readonly batch: MessageBatch;
+    readonly answer: PromiseWithResolvers<unknown>;
   }[] = [];
 
   getByName(name: string): EndpointStub {
     const stub = this.opened.push(name) - 1;
-    return {
-      rpc: (envelope) => {
-        const reply = Promise.withResolvers<ReplyEnvelope>();
-        this.calls.push({ stub, envelope, reply });
-        return reply.promise;
-      },
-    };
+    return { openSession: ({ batch }) => this.#call(stub, batch) };
   }
 
   jurisdiction(jurisdiction: string): EndpointNamespace {
@@ -73,103 +65,186 @@ class RecordedNamespace implements EndpointNamespace {
     };
   }
 
-  answer(index: number): void {
-    const call = this.calls[index];
-    call?.reply.resolve({
-      version: 1,
-      id: call.envelope.id,
-      address: call.envelope.endpoint,
-      epoch: 1 as Epoch,
-      incarnation: 1 as Incarnation,
-      outcome: "value",
-      value: 0,
-    });
+  /** Answers all of a call's messages with `value`. */
+  async answer(index: number, value: number, incarnation = 1): Promise<void> {
+    const { stub, batch, answer } = this.calls[index]!;
+    const frame = {
+      frame: index + 1,
+      settled: null,
+      epochs: [1],
+      incarnations: [incarnation],
+      values: JSON.stringify(Array.from({ length: batch.count }, () => value)),
+      clonedValues: [],
+      errors: [],
+    };
+    const session = {
+      batch: (next: MessageBatch) => this.#call(stub, next),
+      replies: () => Promise.resolve(),
+      [Symbol.dispose]: () => void this.disposed.push(stub),
+    };
+    answer.resolve(
+      this.calls.findIndex((call) => call.stub === stub) === index ? { session, instance: "i", frame } : frame,
+    );
+    await settle();
   }
+
+  async fail(index: number, error: unknown): Promise<void> {
+    this.calls[index]?.answer.reject(error);
+    await settle();
+  }
+
+  #call(stub: number, batch: MessageBatch): Promise<unknown> {
+    const answer = Promise.withResolvers<unknown>();
+    this.calls.push({ stub, batch, answer });
+    return answer.promise;
+  }
+}
+
+async function settle(): Promise<void> {
+  for (let microtask = 0; microtask < 16; microtask += 1) await Promise.resolve();
 }
 
 describe("DurableObjectRpcService", () => {
   const setUp = () => {
     const namespace = new RecordedNamespace();
+    const clock = new ManualClock();
     const service = new DurableObjectRpcService({
       namespaceOf: (kind) => (kind === "probe" ? namespace : undefined),
-      clock: new ManualClock(),
+      clock,
       ids: systemIds,
       log: silentLogger,
     });
-    return { namespace, service };
+    return { namespace, clock, service };
   };
   const address = "v1/-/default/probe/x";
 
-  it("calls that overlap share one stub, in order; one that finds none on its way takes a fresh one", async () => {
-    const { namespace, service } = setUp();
+  it("calls share a session; each session has a fresh stub, and is let go when its lease ends", async () => {
+    const { namespace, clock, service } = setUp();
     const probe = service.gateway(ProbeGateway, address);
     const first = probe.total();
+    await settle();
     const second = probe.total();
-    namespace.answer(0);
-    await first;
-    const third = probe.total();
-    expect(namespace.calls.map((call) => call.stub)).toEqual([0, 0, 0]);
-    expect(namespace.calls.map((call) => call.envelope.seq)).toEqual([1, 2, 3]);
-    namespace.answer(1);
-    namespace.answer(2);
-    await Promise.all([second, third]);
+    await settle();
+    expect(namespace.calls.length).toBe(1);
+    await namespace.answer(0, 5);
+    await namespace.answer(1, 6);
+    expect([await first, await second]).toEqual([5, 6]);
+    await clock.advance(5_000);
+    expect(namespace.disposed).toEqual([0]);
     void probe.total();
-    expect(namespace.calls.at(-1)?.stub).toBe(1);
+    await settle();
+    expect(namespace.calls.map(({ stub }) => stub)).toEqual([0, 0, 1]);
   });
 
-  it("a call that failed is never sent again; the next call does not use its stub", async () => {
+  it("a call that was lost with its object is not sent again; the next call finds the next one", async () => {
     const { namespace, service } = setUp();
     const probe = service.gateway(ProbeGateway, address);
     const failing = probe.add(1);
-    const other = probe.add(2);
-    namespace.calls[0]?.reply.reject(Object.assign(new Error("reset"), { durableObjectReset: true }));
+    await settle();
+    await namespace.fail(0, Object.assign(new Error("reset"), { durableObjectReset: true }));
     await expect(failing).rejects.toMatchObject({ code: "RECIPIENT_UNREACHABLE" });
     void probe.add(3);
-    expect(namespace.calls.map((call) => [call.stub, call.envelope.args[0]])).toEqual([
-      [0, 1],
-      [0, 2],
-      [1, 3],
+    await settle();
+    expect(namespace.calls.map(({ stub, batch }) => [stub, batch.args])).toEqual([
+      [0, "[[1]]"],
+      [1, "[[3]]"],
     ]);
-    // The late answer of the old stub does not disturb the new one's count.
-    namespace.answer(1);
-    expect(await other).toBe(0);
-    void probe.add(4);
-    expect(namespace.calls.at(-1)?.stub).toBe(1);
   });
 
-  it("an answer that is no reply fails the call", async () => {
+  it("a call on a session whose object was reset before it is sent again", async () => {
+    const { namespace, service } = setUp();
+    const probe = service.gateway(ProbeGateway, address);
+    void probe.add(1);
+    await settle();
+    await namespace.answer(0, 1);
+    const second = probe.add(2);
+    await settle();
+    await namespace.fail(1, new Error("The execution context which hosts this callback is no longer running."));
+    await namespace.answer(2, 2);
+    expect(await second).toBe(2);
+    expect(namespace.calls.map(({ stub, batch }) => [stub, batch.args, batch.onlyIn])).toEqual([
+      [0, "[[1]]", undefined],
+      [0, "[[2]]", undefined],
+      [1, "[[2]]", undefined],
+    ]);
+  });
+
+  it("a call on a connection that broke is sent again for the object that may have run it, and no other", async () => {
+    const { namespace, service } = setUp();
+    const probe = service.gateway(ProbeGateway, address);
+    void probe.add(1);
+    await settle();
+    await namespace.answer(0, 1);
+    void probe.add(2);
+    await settle();
+    await namespace.fail(1, new Error("Network connection lost."));
+    expect(namespace.calls[2]?.batch.onlyIn).toEqual({ instance: "i", numbers: [2] });
+  });
+
+  it.each([
+    ["overload", Object.assign(new Error("full"), { overloaded: true }), "RPC_OVERLOADED"],
+    ["a fault of the shell", Object.assign(new Error("bug"), { remote: true }), "RPC"],
+  ])("%s is not answered by sending again", async (_what, error, code) => {
     const { namespace, service } = setUp();
     const total = service.gateway(ProbeGateway, address).total();
-    namespace.calls[0]?.reply.resolve({ version: 9 } as unknown as ReplyEnvelope);
+    await settle();
+    await namespace.fail(0, error);
+    await expect(total).rejects.toMatchObject({ code });
+    expect(namespace.calls.length).toBe(1);
+  });
+
+  it.each([
+    ["no session", {}],
+    ["no frame", { session: { batch: () => undefined }, instance: "i", frame: { frame: "x" } }],
+  ])("an answer with %s fails the call", async (_what, answer) => {
+    const { namespace, service } = setUp();
+    const total = service.gateway(ProbeGateway, address).total();
+    await settle();
+    namespace.calls[0]?.answer.resolve(answer);
     await expect(total).rejects.toMatchObject({ code: "UNKNOWN_MESSAGE" });
   });
 
   it("a reply of a superseded instance is refused, and its call is not sent again", async () => {
     const { namespace, service } = setUp();
     const probe = service.gateway(ProbeGateway, address);
-    const reply = (index: number, incarnation: number): void => {
-      const { envelope, reply: answer } = namespace.calls[index]!;
-      answer.resolve({
-        version: 1,
-        id: envelope.id,
-        address,
-        epoch: 1 as Epoch,
-        incarnation: incarnation as Incarnation,
-        outcome: "value",
-        value: incarnation,
-      });
-    };
-    const [newer, older] = [probe.total(), probe.total()];
-    reply(0, 5);
-    reply(1, 4);
+    const newer = probe.total();
+    await settle();
+    await namespace.answer(0, 5, 5);
+    const older = probe.total();
+    await settle();
+    void namespace.answer(1, 4, 4);
     expect(await newer).toBe(5);
     await expect(older).rejects.toMatchObject({ code: "RECIPIENT_UNREACHABLE", retryable: true });
     expect(namespace.calls.length).toBe(2);
   });
 
-  it("a name of kind and id is enough where there are no clusters", () => {
+  it("what an endpoint sends to itself stays in its object, and is not handled on its stack", async () => {
+    const namespace = new RecordedNamespace();
+    let received = 0;
+    const service = new DurableObjectRpcService({
+      namespaceOf: () => namespace,
+      clock: new ManualClock(),
+      ids: systemIds,
+      log: silentLogger,
+      own: {
+        address,
+        receive: ({ id }) => {
+          received += 1;
+          const identity = { epoch: 1 as Epoch, incarnation: 1 as Incarnation };
+          return Promise.resolve({ version: 1, id, address, ...identity, outcome: "value", value: 7 });
+        },
+      },
+    });
+    const total = service.gateway(ProbeGateway, address).total();
+    expect(received).toBe(0);
+    expect(await total).toBe(7);
+    expect(namespace.opened).toEqual([]);
+  });
+
+  it("a name of kind and id is enough where there are no clusters", async () => {
     const { namespace, service } = setUp();
     void service.gateway(ProbeGateway, "probe/x").total();
+    await settle();
     expect(namespace.opened).toEqual(["probe/x"]);
   });
 
@@ -180,17 +255,18 @@ describe("DurableObjectRpcService", () => {
     },
   );
 
-  it("the jurisdiction of an address restricts its namespace", () => {
+  it("the jurisdiction of an address restricts its namespace", async () => {
     const { namespace, service } = setUp();
     void service.gateway(ProbeGateway, "v1/eu/default/probe/x").total();
+    await settle();
     expect(namespace.opened).toEqual(["eu:v1/eu/default/probe/x"]);
   });
 
   it("a tell whose transport fails is a dead letter", async () => {
     const { namespace, service } = setUp();
     service.gateway(ProbeGateway, address).note("x");
-    namespace.calls[0]?.reply.reject(new Error("gone"));
-    await new Promise<void>((resolve) => queueMicrotask(() => queueMicrotask(() => queueMicrotask(resolve))));
+    await settle();
+    await namespace.fail(0, Object.assign(new Error("gone"), { durableObjectReset: true }));
     expect(service.deadLetters.latest()).toMatchObject([
       { reason: "unreachable", message: `tell(Probe.note(string)) to ${address}` },
     ]);

@@ -1,0 +1,211 @@
+import { checkWireValue } from "../../common/wire-value.ts";
+import type { WireValue } from "../../common/wire-value.ts";
+import { parseRequestEnvelope } from "../envelope/v1.ts";
+import type { RequestEnvelope } from "../envelope/v1.ts";
+import { UnknownMessageException } from "../exceptions.ts";
+import { NO_TAIL } from "./batch-encoder.ts";
+import { isIntegers } from "./frame-decoder.ts";
+import { columnAt, runAt } from "./session-protocol.ts";
+import type { MessageBatch, MessageCause, MessageHead } from "./session-protocol.ts";
+
+/** A message of a batch. */
+export interface NumberedMessage {
+  readonly number: number;
+  /** To be looked at once more if it is not `sound`: then it need not be an envelope. */
+  readonly envelope: RequestEnvelope;
+  readonly sound: boolean;
+}
+
+/** What a part of a batch says, and whether an envelope may say so. */
+interface Checked<T> {
+  readonly part: T;
+  readonly sound: boolean;
+}
+
+/** Reads the batches of one session. */
+export class BatchDecoder {
+  readonly #address: string;
+  readonly #heads: Checked<MessageHead>[] = [];
+  // Without a batch's heads, those after it would name others.
+  #readable = true;
+
+  constructor(address: string) {
+    this.#address = address;
+  }
+
+  /**
+   * The messages of a batch.
+   *
+   * @throws UnknownMessageException if the batch is none: then nothing of it may be let in. A message of it that is no
+   *   envelope is marked as not sound and does not disturb the others.
+   */
+  decode(value: unknown): { readonly batch: MessageBatch; readonly messages: readonly NumberedMessage[] } {
+    if (!this.#readable) throw malformed("an earlier batch of this session could not be read");
+    this.#readable = false;
+    const batch = parseBatch(value);
+    for (const head of batch.newHeads) this.#heads.push(this.#checkedHead(head));
+    const messages = this.#messages(batch);
+    this.#readable = true;
+    return { batch, messages };
+  }
+
+  #messages(batch: MessageBatch): readonly NumberedMessage[] {
+    const args = parseArgs(batch);
+    const causes = batch.causes.map((cause) => ({ part: cause, sound: isCause(cause) }));
+    const messages: NumberedMessage[] = [];
+    for (let index = 0; index < batch.count; index += 1) {
+      const number = runAt(batch.numbers, index);
+      const head = this.#heads[columnAt(batch.heads, index) ?? -1];
+      const tail = runAt(batch.ids, index);
+      const remainingMillis = columnAt(batch.remainingMillis, index);
+      const cause = causes[columnAt(batch.cause, index) ?? -1];
+      const own = args[index];
+      if (
+        number === undefined ||
+        head === undefined ||
+        tail === undefined ||
+        cause === undefined ||
+        own === undefined
+      ) {
+        throw malformed(`message ${index} is incomplete`);
+      }
+      const { version, kind, gateway, gatewayVersion, method, epoch, sender, idPrefix } = head.part;
+      messages.push({
+        number,
+        envelope: {
+          version,
+          kind,
+          id: tail === NO_TAIL ? idPrefix : `${idPrefix}${tail}`,
+          endpoint: this.#address,
+          gateway,
+          gatewayVersion,
+          method,
+          args: own.part,
+          attachments: [],
+          epoch,
+          sender,
+          seq: number,
+          remainingMillis: remainingMillis ?? null,
+          depth: cause.part.depth,
+          chain: cause.part.chain,
+          trace: cause.part.trace,
+        },
+        sound: head.sound && cause.sound && own.sound,
+      });
+    }
+    return messages;
+  }
+
+  /** A head is sound if an envelope with nothing else in it is one. */
+  #checkedHead(head: MessageHead): Checked<MessageHead> {
+    const { version, kind, gateway, gatewayVersion, method, epoch, sender, idPrefix } = head;
+    try {
+      parseRequestEnvelope({
+        version,
+        kind,
+        id: idPrefix === "" ? "0" : idPrefix,
+        endpoint: this.#address,
+        gateway,
+        gatewayVersion,
+        method,
+        args: [],
+        attachments: [],
+        epoch,
+        sender,
+        seq: 1,
+        remainingMillis: null,
+        depth: 1,
+        chain: [],
+        trace: null,
+      });
+      return { part: head, sound: true };
+    } catch {
+      return { part: head, sound: false };
+    }
+  }
+}
+
+/** Batches are small: nobody sends more, and a number alone must not make the callee work. */
+export const MAX_BATCH_MESSAGES = 4_096;
+
+function parseBatch(value: unknown): MessageBatch {
+  if (typeof value !== "object" || value === null) throw malformed("no batch");
+  const fields: Partial<Record<keyof MessageBatch, unknown>> = value;
+  const { count } = fields;
+  if (!isNatural(count) || count > MAX_BATCH_MESSAGES) throw malformed("count");
+  if (!isIntegers(fields.numbers) || !fields.numbers.every(isPositive)) throw malformed("numbers");
+  if (!isIntegers(fields.received)) throw malformed("received");
+  if (!isRecords(fields.newHeads) || !fields.newHeads.every(isPrefixed)) throw malformed("newHeads");
+  if (!isIntegers(fields.heads)) throw malformed("heads");
+  if (!isIntegers(fields.ids)) throw malformed("ids");
+  if (!Array.isArray(fields.remainingMillis) || !fields.remainingMillis.every(isRemaining)) {
+    throw malformed("remainingMillis");
+  }
+  if (!isRecords(fields.causes)) throw malformed("causes");
+  if (!isIntegers(fields.cause)) throw malformed("cause");
+  if (typeof fields.args !== "string") throw malformed("args");
+  if (!Array.isArray(fields.clonedArgs)) throw malformed("clonedArgs");
+  if (fields.onlyIn !== undefined && !isOnlyIn(fields.onlyIn)) throw malformed("onlyIn");
+  // Each field was looked at.
+  return value as MessageBatch;
+}
+
+function parseArgs(batch: MessageBatch): readonly (Checked<readonly WireValue[]> | undefined)[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(batch.args);
+  } catch {
+    throw malformed("args");
+  }
+  if (!Array.isArray(parsed)) throw malformed("args");
+  // JSON holds no value outside the wire's closed list.
+  const args: Checked<readonly WireValue[]>[] = parsed.map((own: WireValue[]) => ({
+    part: own,
+    sound: Array.isArray(own),
+  }));
+  for (const entry of batch.clonedArgs) {
+    const [position, own]: readonly unknown[] = Array.isArray(entry) ? entry : [];
+    if (!isNatural(position) || position >= batch.count) throw malformed("clonedArgs");
+    args[position] = checkedClone(own);
+  }
+  return args;
+}
+
+/** The platform carries more than the closed list, and what is not in it is refused by whoever serves the message. */
+function checkedClone(own: unknown): Checked<readonly WireValue[]> {
+  // Not looked at unless it is sound.
+  const part = own as readonly WireValue[];
+  try {
+    checkWireValue(own, "argument");
+    return { part, sound: Array.isArray(own) };
+  } catch {
+    return { part, sound: false };
+  }
+}
+
+function malformed(what: string): UnknownMessageException {
+  return new UnknownMessageException(`malformed batch: ${what}`);
+}
+
+const isNatural = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+const isRecords = (value: unknown): value is object[] =>
+  Array.isArray(value) && value.every((member) => typeof member === "object" && member !== null);
+const isPrefixed = (head: Partial<Record<keyof MessageHead, unknown>>): boolean => typeof head.idPrefix === "string";
+const isPositive = (value: number): boolean => value >= 1;
+const isRemaining = (value: unknown): boolean => value === null || Number.isFinite(value);
+
+function isCause({ depth, chain, trace }: Partial<Record<keyof MessageCause, unknown>>): boolean {
+  return (
+    isNatural(depth) &&
+    depth >= 1 &&
+    Array.isArray(chain) &&
+    chain.every((id) => typeof id === "string") &&
+    (trace === null || typeof trace === "string")
+  );
+}
+
+function isOnlyIn(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { instance, numbers }: { readonly instance?: unknown; readonly numbers?: unknown } = value;
+  return typeof instance === "string" && isIntegers(numbers);
+}

@@ -1,0 +1,227 @@
+import { toErrorData } from "../../common/exceptions.ts";
+import { ENVELOPE_VERSION } from "../envelope/v1.ts";
+import type { ReplyEnvelope, RequestEnvelope } from "../envelope/v1.ts";
+import { RecipientUnreachableException, UnknownMessageException } from "../exceptions.ts";
+import type { BatchDecoder, NumberedMessage } from "./batch-decoder.ts";
+import { isIntegers, isValued } from "./frame-decoder.ts";
+import { encodeFrame, settledMessage } from "./frame-encoder.ts";
+import type { SettledMessage } from "./frame-encoder.ts";
+import type { ReplyFrame } from "./session-protocol.ts";
+import type { Epoch, Incarnation } from "../fencing/epoch.ts";
+
+/** The endpoint behind a conversation. */
+export interface Recipient {
+  readonly address: string;
+  /** Lets one message in; calls `settle` once, at once if the message's turn has ended by then. */
+  accept(envelope: RequestEnvelope, settle: (reply: ReplyEnvelope) => void): void;
+  /** The same for something that need not be an envelope, which is answered with a typed error then. */
+  receive(message: unknown): Promise<ReplyEnvelope>;
+  identity(): { readonly epoch: Epoch; readonly incarnation: Incarnation };
+}
+
+/** A frame carries roughly no more than this, unless one reply does; the rest follows in the next one. */
+const MAX_FRAME_BYTES = 8 * 1_024 * 1_024;
+
+/** Of a conversation without a session no more replies than this are kept: who comes back then is told they are lost. */
+const MAX_DETACHED_BYTES = 64 * 1_024;
+
+/**
+ * How many microtasks without any reply a batch waits for handlers that only just await: they answer with their batch
+ * then. Nothing else gets in between.
+ */
+const PATIENCE = 16;
+
+/**
+ * The callee's half of what one caller says to it, over all its sessions. Remembers the last message's number and the
+ * replies that may not have arrived, so a batch that is sent again runs nothing twice and is answered all the same.
+ */
+export class Conversation {
+  /** Names the memory of what has run: another conversation of the same name has another one. */
+  readonly instance: string;
+  readonly #recipient: Recipient;
+  #last = 0;
+  // Messages that have been let in and whose reply is awaited.
+  readonly #open = new Set<number>();
+  #ready: SettledMessage[] = [];
+  // Frames that may not have arrived.
+  readonly #told = new Map<number, readonly SettledMessage[]>();
+  #frames = 0;
+  // Batches whose frame is being made.
+  #batches = 0;
+  #waiting: ((frame: ReplyFrame) => void) | undefined;
+  #wakeScheduled = false;
+
+  constructor(recipient: Recipient, instance: string) {
+    this.#recipient = recipient;
+    this.instance = instance;
+  }
+
+  /** Another session carries on: replies that may have been lost with the former one are told again. */
+  resume(): void {
+    this.#release();
+    const again = [...this.#told.values()].flat();
+    this.#told.clear();
+    this.#ready = [...again, ...this.#ready];
+  }
+
+  /** @throws UnknownMessageException for something that is no batch: nothing of it is let in then. */
+  batch(value: unknown, decoder: BatchDecoder): ReplyFrame | Promise<ReplyFrame> {
+    const { batch, messages } = decoder.decode(value);
+    this.#forget(batch.received);
+    const onlyHere = batch.onlyIn?.instance === this.instance ? undefined : batch.onlyIn?.numbers;
+    const elsewhere = onlyHere === undefined ? undefined : new Set(onlyHere);
+    // Whatever settles meanwhile is told by the batch's own frame.
+    this.#batches += 1;
+    const own: OpenCount = { open: 0 };
+    for (const message of messages) this.#admit(message, own, elsewhere);
+    if (own.open === 0) return this.#batchFrame(messages);
+    return patiently(own).then(() => this.#batchFrame(messages));
+  }
+
+  /** The next frame: at once if something is settled or nothing is open, else as soon as that is so. */
+  replies(received: readonly number[]): ReplyFrame | Promise<ReplyFrame> {
+    this.#forget(received);
+    this.#release();
+    if (this.#ready.length > 0 || this.#open.size === 0) return this.#frame();
+    return new Promise((resolve) => (this.#waiting = resolve));
+  }
+
+  /** It has no session: its caller is done, or has lost it and may come back. */
+  detach(): void {
+    this.#release();
+    const bytes = [...this.#told.values()].flat().reduce((sum, settled) => sum + settled.bytes, 0);
+    if (bytes > MAX_DETACHED_BYTES) this.#told.clear();
+  }
+
+  #admit(
+    { number, envelope, sound }: NumberedMessage,
+    own: OpenCount,
+    elsewhere: ReadonlySet<number> | undefined,
+  ): void {
+    const valued = isValued(envelope.kind);
+    if (number <= this.#last) {
+      this.#repeated(number, envelope);
+      return;
+    }
+    this.#last = number;
+    if (elsewhere?.has(number) === true) {
+      this.#settled(number, valued, this.#lost(envelope));
+      return;
+    }
+    let open = true;
+    const settle = (reply: ReplyEnvelope): void => {
+      if (!open) return;
+      open = false;
+      if (this.#open.delete(number)) own.open -= 1;
+      this.#settled(number, valued, reply);
+    };
+    if (sound) this.#recipient.accept(envelope, settle);
+    else void this.#recipient.receive(envelope).then(settle);
+    // Most have settled by now.
+    if (!open) return;
+    this.#open.add(number);
+    own.open += 1;
+  }
+
+  /** A message that was let in before is answered when it settles, or was settled and is told again. */
+  #repeated(number: number, envelope: RequestEnvelope): void {
+    if (this.#open.has(number) || this.#ready.some((settled) => settled.number === number)) return;
+    for (const frame of this.#told.values()) if (frame.some((settled) => settled.number === number)) return;
+    this.#settled(number, isValued(envelope.kind), this.#lost(envelope));
+  }
+
+  #settled(number: number, valued: boolean, reply: ReplyEnvelope): void {
+    this.#ready.push(settledMessage(number, valued, reply));
+    if (this.#batches === 0) this.#wake();
+  }
+
+  /** Answers whoever waits for replies, with all that settles until the end of this microtask. */
+  #wake(): void {
+    if (this.#waiting === undefined || this.#wakeScheduled) return;
+    this.#wakeScheduled = true;
+    queueMicrotask(() => {
+      this.#wakeScheduled = false;
+      if (this.#batches > 0) return;
+      if (this.#ready.length > 0 || this.#open.size === 0) this.#release();
+    });
+  }
+
+  #release(): void {
+    const resolve = this.#waiting;
+    this.#waiting = undefined;
+    resolve?.(this.#frame());
+  }
+
+  #batchFrame(batch: readonly NumberedMessage[]): ReplyFrame {
+    this.#batches -= 1;
+    const frame = this.#frame(batch);
+    if (this.#batches === 0) this.#wake();
+    return frame;
+  }
+
+  /** @param batch what the frame answers, if it answers a batch. */
+  #frame(batch: readonly NumberedMessage[] = []): ReplyFrame {
+    let settled = this.#ready;
+    let bytes = 0;
+    let count = 0;
+    for (const message of settled) {
+      bytes += message.bytes;
+      if (bytes > MAX_FRAME_BYTES && count > 0) break;
+      count += 1;
+    }
+    this.#ready = settled.slice(count);
+    if (this.#ready.length > 0) settled = settled.slice(0, count);
+    this.#frames += 1;
+    if (settled.length > 0) this.#told.set(this.#frames, settled);
+    return encodeFrame(this.#frames, settled, isAllOf(batch, settled));
+  }
+
+  #forget(frames: readonly number[]): void {
+    for (const frame of frames) this.#told.delete(frame);
+  }
+
+  #lost(envelope: RequestEnvelope): ReplyEnvelope {
+    const { address } = this.#recipient;
+    const error = new RecipientUnreachableException(
+      `${address} was reset while ${envelope.gateway}.${envelope.method} was on its way: whether it ran is not known`,
+      { retryable: true },
+    );
+    return {
+      version: ENVELOPE_VERSION,
+      id: envelope.id,
+      address,
+      ...this.#recipient.identity(),
+      outcome: "error",
+      error: toErrorData(error),
+    };
+  }
+}
+
+/** @throws UnknownMessageException unless `value` is a list of frames' numbers. */
+export function parseReceived(value: unknown): readonly number[] {
+  if (!isIntegers(value)) throw new UnknownMessageException("malformed list of received frames");
+  return value;
+}
+
+/** How many messages of one batch are open. */
+interface OpenCount {
+  open: number;
+}
+
+async function patiently(own: OpenCount): Promise<void> {
+  let known = own.open;
+  for (let waited = 0; waited < PATIENCE && own.open > 0; waited += 1) {
+    await Promise.resolve();
+    if (own.open < known) waited = 0;
+    known = own.open;
+  }
+}
+
+/** Whether `settled` is all of `batch`, in its order. */
+function isAllOf(batch: readonly NumberedMessage[], settled: readonly SettledMessage[]): boolean {
+  if (batch.length === 0 || batch.length !== settled.length) return false;
+  for (let index = 0; index < batch.length; index += 1) {
+    if (batch[index]?.number !== settled[index]?.number) return false;
+  }
+  return true;
+}

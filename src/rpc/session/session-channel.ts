@@ -1,0 +1,388 @@
+import type { Clock } from "../../common/clock.ts";
+import type { Duration } from "../../common/duration.ts";
+import type { SluiceException } from "../../common/exceptions.ts";
+import type { ReplyEnvelope, RequestEnvelope } from "../envelope/v1.ts";
+import { RecipientUnreachableException } from "../exceptions.ts";
+import type { RpcChannel } from "../ports/rpc-channel.ts";
+import { MAX_BATCH_MESSAGES } from "./batch-decoder.ts";
+import { BatchEncoder } from "./batch-encoder.ts";
+import { parseFrame, readFrame } from "./frame-decoder.ts";
+import { clonedBytes, jsonBytes, plainJson } from "./plain-json.ts";
+import { SESSION_VERSION } from "./session-protocol.ts";
+import type { MessageBatch, OpenRequest } from "./session-protocol.ts";
+
+/** What a failed call on a session says about the messages that it carried. */
+export interface SessionFailure {
+  readonly error: SluiceException;
+  /**
+   * `undelivered`: the call never arrived. `gone`: the callee's memory is lost, and whether they ran is unknown.
+   * `unknown`: they may have run in a callee that lives on. `final`: sending them again cannot help.
+   */
+  readonly fate: "undelivered" | "gone" | "unknown" | "final";
+}
+
+/** A session as its caller holds it. Answers are checked by the channel. */
+export interface RemoteSession {
+  batch(batch: MessageBatch): Promise<unknown>;
+  replies(received: readonly number[]): Promise<unknown>;
+  /** Lets it go; calls in flight are answered all the same. */
+  dispose(): void;
+}
+
+export interface SessionChannelOptions {
+  readonly address: string;
+  readonly clock: Clock;
+  /** A session ends when it has been quiet for so long: an open one keeps both sides in memory. */
+  readonly lease: Duration;
+  readonly newConversation: () => string;
+  /** Opens a session over a fresh connection. @throws SluiceException at once if there can be none. */
+  open(
+    request: OpenRequest,
+  ): Promise<{ readonly session: RemoteSession; readonly instance: string; readonly frame: unknown }>;
+  failureOf(thrown: unknown): SessionFailure;
+}
+
+/**
+ * While so many batches are unanswered, calls wait and form the next one. Without a bound callers out of step would
+ * each have a batch of their own; with one alone, every call would wait for a batch it has nothing to do with.
+ */
+const MAX_IN_FLIGHT = 2;
+/** A session is replaced after so many calls on it, as the platform may bound them. */
+const MAX_SESSION_CALLS = 5_000;
+/** A batch carries roughly no more than this, unless one message does. */
+const MAX_BATCH_BYTES = 8 * 1_024 * 1_024;
+/** How often a message is sent before its caller is told that the transport fails. */
+const MAX_ATTEMPTS = 3;
+
+/** A message that has not been answered. */
+interface Outgoing {
+  readonly number: number;
+  readonly envelope: RequestEnvelope;
+  readonly repeatable: boolean;
+  readonly json: string | undefined;
+  readonly bytes: number;
+  readonly resolve: (reply: ReplyEnvelope) => void;
+  readonly reject: (error: SluiceException) => void;
+  attempts: number;
+  /** The instance outside of which it must not run, since it may have run there. */
+  ranIn: string | undefined;
+  answered: boolean;
+}
+
+interface OpenSession {
+  readonly remote: RemoteSession;
+  readonly encoder: BatchEncoder;
+  calls: number;
+  pulling: boolean;
+}
+
+/**
+ * A channel whose messages travel in batches over sessions, which are leases: opened with the first batch, replaced
+ * after many calls, closed after some quiet. Messages of one turn leave together, and those made while batches are
+ * unanswered leave together after it. Each reply is handed on by itself, as soon as it is there.
+ *
+ * Order and at-most-once do not depend on any one session: messages are numbered over the conversation. When a session
+ * breaks, what was not answered is sent again if it cannot have run, if it may run twice, or for a callee that still
+ * knows what has run; everything else fails as retryable.
+ */
+export class SessionChannel implements RpcChannel {
+  readonly #options: SessionChannelOptions;
+  #numbers = 0;
+  #queue: Outgoing[] = [];
+  readonly #inFlight = new Set<readonly Outgoing[]>();
+  // Delivered, and to be answered by a later frame.
+  readonly #late = new Map<number, Outgoing>();
+  // Of batches that failed.
+  #failed: { readonly message: Outgoing; readonly failure: SessionFailure }[] = [];
+  #broken: SessionFailure | undefined;
+  #received: number[] = [];
+  #conversation: string | undefined;
+  #instance: string | undefined;
+  #session: OpenSession | undefined;
+  #flushScheduled = false;
+  #leaseScheduled = false;
+  #usedMillis = 0;
+
+  constructor(options: SessionChannelOptions) {
+    this.#options = options;
+  }
+
+  send(envelope: RequestEnvelope, repeatable = false): Promise<ReplyEnvelope> {
+    const { promise, resolve, reject } = Promise.withResolvers<ReplyEnvelope>();
+    const json = plainJson(envelope.args);
+    this.#numbers += 1;
+    this.#queue.push({
+      number: this.#numbers,
+      envelope,
+      repeatable,
+      json,
+      bytes: json === undefined ? clonedBytes(envelope.args) : jsonBytes(json),
+      resolve,
+      reject,
+      attempts: 0,
+      ranIn: undefined,
+      answered: false,
+    });
+    this.#scheduleFlush();
+    return promise;
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushScheduled || this.#inFlight.size >= MAX_IN_FLIGHT) return;
+    this.#flushScheduled = true;
+    queueMicrotask(() => {
+      this.#flushScheduled = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    while (this.#queue.length > 0 && this.#broken === undefined) {
+      if (this.#session !== undefined && this.#session.calls >= MAX_SESSION_CALLS) {
+        // The next session's first batch and this one's last are calls of different stubs, which have no order.
+        if (this.#inFlight.size > 0) return;
+        this.#session.remote.dispose();
+        this.#session = undefined;
+      }
+      if (this.#inFlight.size >= (this.#session === undefined ? 1 : MAX_IN_FLIGHT)) return;
+      this.#dispatch(this.#take());
+    }
+  }
+
+  /** The head of the queue, as much of it as one batch may carry. */
+  #take(): readonly Outgoing[] {
+    let bytes = 0;
+    let count = 0;
+    let ranIn: string | undefined;
+    for (const message of this.#queue) {
+      bytes += message.bytes;
+      if (count > 0 && (bytes > MAX_BATCH_BYTES || count >= MAX_BATCH_MESSAGES)) break;
+      if (message.ranIn !== undefined) {
+        // A batch names one instance.
+        if (ranIn !== undefined && ranIn !== message.ranIn) break;
+        ranIn = message.ranIn;
+      }
+      count += 1;
+    }
+    const taken = this.#queue.slice(0, count);
+    this.#queue = count === this.#queue.length ? [] : this.#queue.slice(count);
+    return taken;
+  }
+
+  #dispatch(messages: readonly Outgoing[]): void {
+    this.#inFlight.add(messages);
+    for (const message of messages) message.attempts += 1;
+    const session = this.#session;
+    if (session === undefined) return this.#open(messages);
+    session.calls += 1;
+    this.#settle(session.remote.batch(this.#encode(session.encoder, messages)), messages, (frame) =>
+      this.#apply(frame, messages),
+    );
+  }
+
+  #open(messages: readonly Outgoing[]): void {
+    const encoder = new BatchEncoder();
+    this.#conversation ??= this.#options.newConversation();
+    const batch = this.#encode(encoder, messages);
+    let opening: ReturnType<SessionChannelOptions["open"]>;
+    try {
+      opening = this.#options.open({ version: SESSION_VERSION, conversation: this.#conversation, batch });
+    } catch (error) {
+      opening = Promise.reject(error);
+    }
+    this.#settle(opening, messages, ({ session, instance, frame }) => {
+      this.#session = { remote: session, encoder, calls: 0, pulling: false };
+      this.#instance = instance;
+      this.#apply(frame, messages);
+    });
+  }
+
+  #encode(encoder: BatchEncoder, messages: readonly Outgoing[]): MessageBatch {
+    const received = this.#received;
+    this.#received = [];
+    const bound = messages.filter(({ ranIn }) => ranIn !== undefined);
+    const instance = bound[0]?.ranIn;
+    if (instance === undefined) return encoder.encode(messages, { received });
+    return encoder.encode(messages, { received, onlyIn: { instance, numbers: bound.map(({ number }) => number) } });
+  }
+
+  /** Goes on when a batch's call has ended, one way or the other. */
+  #settle<T>(call: Promise<T>, messages: readonly Outgoing[], apply: (answer: T) => void): void {
+    const failed = (thrown: unknown): void => {
+      this.#inFlight.delete(messages);
+      const failure = this.#options.failureOf(thrown);
+      for (const message of messages) if (!message.answered) this.#failed.push({ message, failure });
+      this.#break(failure);
+    };
+    call.then((answer) => {
+      try {
+        apply(answer);
+      } catch (thrown) {
+        return failed(thrown);
+      }
+      this.#inFlight.delete(messages);
+      this.#goOn();
+    }, failed);
+  }
+
+  #goOn(): void {
+    if (this.#broken !== undefined) return this.#recover();
+    this.#flush();
+    this.#pull();
+    this.#restartLease();
+  }
+
+  /** @throws UnknownMessageException if it is no frame. */
+  #apply(value: unknown, messages: readonly Outgoing[]): void {
+    const frame = parseFrame(value);
+    if (frame.settled === null) {
+      readFrame(frame, messages, answer);
+    } else {
+      for (const message of messages) if (!message.answered) this.#late.set(message.number, message);
+      const answered = frame.settled.map((number) => this.#unanswered(number));
+      readFrame(frame, answered, (message, reply) => {
+        this.#late.delete(message.number);
+        answer(message, reply);
+      });
+    }
+    this.#received.push(frame.frame);
+  }
+
+  /** A frame may overtake the one of the batch whose message it answers. */
+  #unanswered(number: number): Outgoing | undefined {
+    const late = this.#late.get(number);
+    if (late !== undefined) return late;
+    for (const messages of this.#inFlight) {
+      const found = messages.find((message) => message.number === number && !message.answered);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** Keeps one call for later replies in flight while there are any to come. */
+  #pull(): void {
+    const session = this.#session;
+    if (session === undefined || session.pulling || this.#late.size === 0) return;
+    session.pulling = true;
+    session.calls += 1;
+    const received = this.#received;
+    this.#received = [];
+    const awaited = [...this.#late.keys()];
+    session.remote.replies(received).then(
+      (value) => {
+        session.pulling = false;
+        if (session !== this.#session) return;
+        try {
+          const frame = parseFrame(value);
+          this.#apply(frame, []);
+          // All is answered there, and of what was awaited before this call nothing can be on its way.
+          if (frame.settled?.length === 0 && this.#inFlight.size === 0) this.#giveUp(awaited);
+        } catch (thrown) {
+          return this.#break(this.#options.failureOf(thrown));
+        }
+        this.#goOn();
+      },
+      (thrown: unknown) => {
+        session.pulling = false;
+        if (session === this.#session) this.#break(this.#options.failureOf(thrown));
+      },
+    );
+  }
+
+  #giveUp(numbers: readonly number[]): void {
+    for (const number of numbers) {
+      const message = this.#late.get(number);
+      if (message === undefined) continue;
+      this.#late.delete(number);
+      fail(
+        message,
+        new RecipientUnreachableException(`the reply of ${this.#options.address} was lost`, { retryable: true }),
+      );
+    }
+  }
+
+  #break(failure: SessionFailure): void {
+    this.#broken ??= failure;
+    this.#session?.remote.dispose();
+    this.#session = undefined;
+    this.#recover();
+  }
+
+  /** Once the calls of the broken session have ended: decides about all that was not answered, and goes on. */
+  #recover(): void {
+    const broken = this.#broken;
+    if (broken === undefined || this.#inFlight.size > 0) return;
+    this.#broken = undefined;
+    const late = [...this.#late.values()].map((message) => ({
+      message,
+      // These arrived, whatever became of the calls after them.
+      failure: broken.fate === "undelivered" ? ({ ...broken, fate: "gone" } as const) : broken,
+    }));
+    const unanswered = [...late, ...this.#failed].filter(({ message }) => !message.answered);
+    this.#late.clear();
+    this.#failed = [];
+    unanswered.sort((left, right) => left.message.number - right.message.number);
+    const again: Outgoing[] = [];
+    for (const { message, failure } of unanswered) {
+      if (this.#maySendAgain(message, failure)) again.push(message);
+      else fail(message, failure.error);
+    }
+    this.#queue = [...again, ...this.#queue];
+    this.#flush();
+    this.#restartLease();
+  }
+
+  #maySendAgain(message: Outgoing, { fate }: SessionFailure): boolean {
+    if (fate === "final" || message.attempts >= MAX_ATTEMPTS) return false;
+    if (message.repeatable || fate === "undelivered") return true;
+    if (fate === "gone" || this.#instance === undefined) return false;
+    message.ranIn ??= this.#instance;
+    return true;
+  }
+
+  #isQuiet(): boolean {
+    return this.#queue.length === 0 && this.#inFlight.size === 0 && this.#late.size === 0;
+  }
+
+  #restartLease(): void {
+    if (this.#session === undefined || !this.#isQuiet()) return;
+    const { clock, lease } = this.#options;
+    this.#usedMillis = clock.now();
+    if (lease === 0) return this.#endLease();
+    if (this.#leaseScheduled) return;
+    this.#leaseScheduled = true;
+    clock.schedule(lease, () => this.#leaseEnds());
+  }
+
+  /** The one timer of the lease: an earlier use of the session moved its end. */
+  #leaseEnds(): void {
+    this.#leaseScheduled = false;
+    if (this.#session === undefined || !this.#isQuiet()) return;
+    const { clock, lease } = this.#options;
+    const left = this.#usedMillis + lease - clock.now();
+    if (left <= 0) return this.#endLease();
+    this.#leaseScheduled = true;
+    clock.schedule(left, () => this.#leaseEnds());
+  }
+
+  #endLease(): void {
+    const session = this.#session;
+    if (session === undefined) return;
+    session.remote.dispose();
+    this.#session = undefined;
+    this.#conversation = undefined;
+    this.#instance = undefined;
+    this.#received = [];
+  }
+}
+
+function answer(message: Outgoing, reply: ReplyEnvelope): void {
+  if (message.answered) return;
+  message.answered = true;
+  message.resolve(reply);
+}
+
+function fail(message: Outgoing, error: SluiceException): void {
+  message.answered = true;
+  message.reject(error);
+}

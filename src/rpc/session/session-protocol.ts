@@ -1,0 +1,117 @@
+import type { ErrorData } from "../../common/exceptions.ts";
+import type { WireValue } from "../../common/wire-value.ts";
+import type { ENVELOPE_VERSION, MessageKind } from "../envelope/v1.ts";
+import type { Epoch, Incarnation, SenderIdentity } from "../fencing/epoch.ts";
+
+/** Version of everything in this file; both sides of a session must speak the same. */
+export const SESSION_VERSION = 1;
+
+/** One value per message; a column of one stands for all messages of its batch. */
+export type Column<T> = readonly T[];
+
+/** What many messages of a session have in common: told once per session, then named by its position. */
+export interface MessageHead {
+  readonly version: typeof ENVELOPE_VERSION;
+  readonly kind: MessageKind;
+  readonly gateway: string;
+  readonly gatewayVersion: number;
+  readonly method: string;
+  readonly epoch: Epoch | null;
+  readonly sender: SenderIdentity | null;
+  /** Ids of requests are this and a number. */
+  readonly idPrefix: string;
+}
+
+/** What the messages of one turn have in common. */
+export interface MessageCause {
+  readonly depth: number;
+  readonly chain: readonly string[];
+  readonly trace: string | null;
+}
+
+/** Messages of one conversation in order, by columns: one batch is one event at the callee. */
+export interface MessageBatch {
+  /** How many messages. */
+  readonly count: number;
+  /** Their rising numbers in the conversation; one number begins a run without gaps. */
+  readonly numbers: readonly number[];
+  /** Numbers of the reply frames that have arrived since the last batch. */
+  readonly received: readonly number[];
+  readonly newHeads: readonly MessageHead[];
+  readonly heads: Column<number>;
+  /** Tails of the ids; one number begins a run without gaps. */
+  readonly ids: readonly number[];
+  readonly remainingMillis: Column<number | null>;
+  readonly causes: readonly MessageCause[];
+  readonly cause: Column<number>;
+  /** JSON array of the messages' argument arrays. */
+  readonly args: string;
+  /** Arguments that JSON cannot carry, by position in the batch. */
+  readonly clonedArgs: readonly (readonly [position: number, args: readonly WireValue[]])[];
+  /** Messages that may have run in `instance` and must not run in any other. */
+  readonly onlyIn?: { readonly instance: string; readonly numbers: readonly number[] };
+}
+
+/** Opens a session, or another one of a conversation that goes on; the first batch rides along. */
+export interface OpenRequest {
+  readonly version: typeof SESSION_VERSION;
+  /** Unique; what one caller says to one callee, over sessions that follow each other. */
+  readonly conversation: string;
+  readonly batch: MessageBatch;
+}
+
+/** Replies that are settled. Whatever a batch carried and its frame does not name is answered by a later frame. */
+export interface ReplyFrame {
+  readonly frame: number;
+  /** Numbers of the messages that are answered; null for all of the batch, in order. */
+  readonly settled: readonly number[] | null;
+  readonly epochs: Column<Epoch>;
+  readonly incarnations: Column<Incarnation>;
+  /**
+   * JSON array of values: one for each settled message, or, if all of a batch is settled, for each that is no tell. Null
+   * stands where there is no value or JSON cannot carry it.
+   */
+  readonly values: string;
+  /** Values that JSON cannot carry, by position among the settled; a missing second member is `undefined`. */
+  readonly clonedValues: readonly (readonly [position: number, value?: WireValue])[];
+  readonly errors: readonly (readonly [position: number, error: ErrorData])[];
+}
+
+/** What the callee offers to the holder of a session. */
+export interface Session {
+  /** Answers with what the batch has settled at once, and what else is settled by then. */
+  batch(batch: MessageBatch): Promise<ReplyFrame>;
+  /** Answers when something is settled that no frame has told, or nothing is open any more. */
+  replies(received: readonly number[]): Promise<ReplyFrame>;
+}
+
+/** What opening answers with. */
+export interface OpenReply<S extends Session = Session> {
+  readonly session: S;
+  /** Names this life of the callee's memory. */
+  readonly instance: string;
+  readonly frame: ReplyFrame;
+}
+
+/** `values`, or one of them if they are all the same. */
+export function columnOf<T>(values: readonly T[]): Column<T> {
+  const [first] = values;
+  for (let index = 1; index < values.length; index += 1) if (values[index] !== first) return values;
+  return values.slice(0, 1);
+}
+
+export function columnAt<T>(column: Column<T>, index: number): T | undefined {
+  return column.length === 1 ? column[0] : column[index];
+}
+
+/** `numbers`, or the first of them if each is one more than the one before. */
+export function runOf(numbers: readonly number[]): readonly number[] {
+  for (let index = 1; index < numbers.length; index += 1) {
+    if (numbers[index] !== (numbers[index - 1] ?? 0) + 1) return numbers;
+  }
+  return numbers.slice(0, 1);
+}
+
+export function runAt(run: readonly number[], index: number): number | undefined {
+  return run.length === 1 ? (run[0] ?? 0) + index : run[index];
+}
