@@ -1,9 +1,9 @@
 import type { Acknowledge } from "../../common/acknowledge.ts";
 import { seconds } from "../../common/duration.ts";
-import type { JobID } from "../../common/ids.ts";
+import type { JobID, JobVertexID } from "../../common/ids.ts";
 import { ask, defineGateway, type GatewayOf } from "../../rpc/gateway-descriptor.ts";
 import type { JobMasterId } from "../jobmaster/job-master-id.ts";
-import type { CheckpointStatsSnapshot } from "../messages/checkpoint-stats.ts";
+import type { CheckpointStatsSnapshot, SubtaskCheckpointStats } from "../messages/checkpoint-stats.ts";
 import type { ClusterQuotas } from "../messages/cluster-quotas.ts";
 import type { ExecutionGraphInfo, JobDetails, JobResult } from "../messages/execution-graph-info.ts";
 import type { JobStatus } from "../messages/job-status.ts";
@@ -14,6 +14,7 @@ import type {
   JobSubmissionResult,
   UploadedModule,
 } from "../messages/job-submission.ts";
+import type { SavepointDisposalStatus, SnapshotOperationStatus } from "../messages/snapshot-operations.ts";
 
 /**
  * The cluster's front door (Flink `DispatcherGateway` with `RestfulGateway`; contract: rpc-semantics 2.1). Unknown jobs
@@ -36,6 +37,42 @@ export const DispatcherGateway = defineGateway("Dispatcher", {
     requestJobStatus: ask<(jobId: JobID) => JobStatus>({ readOnly: true }),
     /** `undefined`: the job has no checkpointing. */
     requestCheckpointStats: ask<(jobId: JobID) => CheckpointStatsSnapshot | undefined>({ readOnly: true }),
+    /** Of one vertex; `undefined` for a checkpoint that is not among the newest, or whose job has ended. */
+    requestCheckpointSubtasks: ask<
+      (
+        jobId: JobID,
+        checkpoint: { readonly checkpointId: number; readonly vertexId: JobVertexID },
+      ) => readonly SubtaskCheckpointStats[] | undefined
+    >({ readOnly: true }),
+    /**
+     * SVP-10: acknowledged for any job, as its outcome is asked for by the trigger id; the same id again is the same
+     * operation. Checkpoints and savepoints have separate ids.
+     */
+    triggerCheckpoint: ask<(jobId: JobID, triggerId: string) => Acknowledge>({ idempotent: true }),
+    triggerSavepoint: ask<
+      (
+        jobId: JobID,
+        triggerId: string,
+        savepoint: { readonly targetDirectory: string; readonly cancelJob: boolean },
+      ) => Acknowledge
+    >({ idempotent: true }),
+    stopWithSavepoint: ask<
+      (
+        jobId: JobID,
+        triggerId: string,
+        savepoint: { readonly targetDirectory: string; readonly drain: boolean },
+      ) => Acknowledge
+    >({ idempotent: true }),
+    /** `undefined`: no such operation, or it ended more than five minutes ago. */
+    getTriggeredCheckpointStatus: ask<(jobId: JobID, triggerId: string) => SnapshotOperationStatus | undefined>({
+      idempotent: true,
+    }),
+    getTriggeredSavepointStatus: ask<(jobId: JobID, triggerId: string) => SnapshotOperationStatus | undefined>({
+      idempotent: true,
+    }),
+    /** SVP-09; its outcome is asked for by the trigger id. */
+    disposeSavepoint: ask<(triggerId: string, savepointPath: string) => Acknowledge>({ idempotent: true }),
+    getSavepointDisposalStatus: ask<(triggerId: string) => SavepointDisposalStatus | undefined>({ idempotent: true }),
     /** `undefined` while the job is not terminal. */
     requestJobResult: ask<(jobId: JobID) => JobResult | undefined>({ readOnly: true }),
     requestClusterOverview: ask<() => ClusterOverview>({ readOnly: true }),

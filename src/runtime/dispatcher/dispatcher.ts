@@ -2,7 +2,7 @@ import { ACKNOWLEDGE } from "../../common/acknowledge.ts";
 import type { Acknowledge } from "../../common/acknowledge.ts";
 import { SluiceException } from "../../common/exceptions.ts";
 import { brandId } from "../../common/ids.ts";
-import type { JobID } from "../../common/ids.ts";
+import type { JobID, JobVertexID } from "../../common/ids.ts";
 import type { EndpointContext } from "../../rpc/endpoint-context.ts";
 import { FencedRpcEndpoint } from "../../rpc/fenced-rpc-endpoint.ts";
 import type { HandlerOf } from "../../rpc/gateway-descriptor.ts";
@@ -11,7 +11,7 @@ import type { ObjectStore } from "../blob/object-store.ts";
 import { parseJobGraph } from "../jobgraph/job-graph-schema.ts";
 import { JobMasterGateway } from "../jobmaster/job-master-gateway.ts";
 import type { JobMasterId } from "../jobmaster/job-master-id.ts";
-import type { CheckpointStatsSnapshot } from "../messages/checkpoint-stats.ts";
+import type { CheckpointStatsSnapshot, SubtaskCheckpointStats } from "../messages/checkpoint-stats.ts";
 import type { ClusterQuotas } from "../messages/cluster-quotas.ts";
 import type { ExecutionGraphInfo, JobDetails, JobResult } from "../messages/execution-graph-info.ts";
 import type {
@@ -23,9 +23,11 @@ import type {
 } from "../messages/job-submission.ts";
 import type { JobStatus } from "../messages/job-status.ts";
 import type { ResourceOverview } from "../messages/task-manager-info.ts";
+import type { SavepointDisposalStatus, SnapshotOperationStatus } from "../messages/snapshot-operations.ts";
 import { clusterOf, jobMasterAddress, resourceManagerAddress } from "../object-name.ts";
 import { ResourceManagerGateway } from "../resourcemanager/resource-manager-gateway.ts";
 import { ClusterState } from "./cluster-state.ts";
+import { CachedOperations } from "./cached-operations.ts";
 import type { DispatcherGateway } from "./dispatcher-gateway.ts";
 import type { DispatcherId } from "./dispatcher-id.ts";
 import type { DispatcherServices } from "./dispatcher-services.ts";
@@ -37,6 +39,7 @@ import { JobResultStore } from "./job-result-store.ts";
 import { JobStore } from "./job-store.ts";
 import type { AcceptedJob } from "./job-store.ts";
 import { ModuleIndex } from "./module-index.ts";
+import { SavepointDisposal } from "./savepoint-disposal.ts";
 import { SnapshotCache } from "./snapshot-cache.ts";
 
 /**
@@ -52,6 +55,8 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
   readonly #cache: SnapshotCache;
   readonly #launcher: JobLauncher;
   readonly #cleanup: JobCleanup;
+  readonly #operations: CachedOperations;
+  readonly #disposal: SavepointDisposal;
 
   constructor(context: EndpointContext, { objects }: { readonly objects: ObjectStore }) {
     super(context);
@@ -74,6 +79,8 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
     };
     this.#launcher = new JobLauncher(services);
     this.#cleanup = new JobCleanup(services, objects);
+    this.#operations = new CachedOperations(services, this.storage);
+    this.#disposal = new SavepointDisposal(services, this.storage, objects);
   }
 
   /** HA-01, HA-02: jobs without a result are started again, which their JobMasters acknowledge; dirty ones cleaned up. */
@@ -181,6 +188,59 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
       (stats) => stats,
       () => this.#pictureFromStore(job).checkpoints,
     );
+  }
+
+  requestCheckpointSubtasks(
+    jobId: JobID,
+    { checkpointId, vertexId }: { readonly checkpointId: number; readonly vertexId: JobVertexID },
+  ): readonly SubtaskCheckpointStats[] | undefined | Later<readonly SubtaskCheckpointStats[] | undefined> {
+    if (this.#results.has(jobId)) return undefined;
+    this.#requireJob(jobId);
+    return this.ask(this.#jobMaster(jobId).requestCheckpointSubtasks(checkpointId, vertexId));
+  }
+
+  triggerCheckpoint(jobId: JobID, triggerId: string): Acknowledge | Later<Acknowledge> {
+    return this.#operations.trigger({ jobId, triggerId }, { kind: "checkpoint" });
+  }
+
+  triggerSavepoint(
+    jobId: JobID,
+    triggerId: string,
+    { targetDirectory, cancelJob }: { readonly targetDirectory: string; readonly cancelJob: boolean },
+  ): Acknowledge | Later<Acknowledge> {
+    const afterwards = cancelJob ? "cancel" : "go-on";
+    return this.#operations.trigger({ jobId, triggerId }, { kind: "savepoint", targetDirectory, afterwards });
+  }
+
+  stopWithSavepoint(
+    jobId: JobID,
+    triggerId: string,
+    { targetDirectory, drain }: { readonly targetDirectory: string; readonly drain: boolean },
+  ): Acknowledge | Later<Acknowledge> {
+    const afterwards = drain ? "drain" : "suspend";
+    return this.#operations.trigger({ jobId, triggerId }, { kind: "savepoint", targetDirectory, afterwards });
+  }
+
+  getTriggeredCheckpointStatus(
+    jobId: JobID,
+    triggerId: string,
+  ): SnapshotOperationStatus | undefined | Later<SnapshotOperationStatus | undefined> {
+    return this.#operations.status("checkpoint", { jobId, triggerId });
+  }
+
+  getTriggeredSavepointStatus(
+    jobId: JobID,
+    triggerId: string,
+  ): SnapshotOperationStatus | undefined | Later<SnapshotOperationStatus | undefined> {
+    return this.#operations.status("savepoint", { jobId, triggerId });
+  }
+
+  disposeSavepoint(triggerId: string, savepointPath: string): Acknowledge {
+    return this.#disposal.dispose(triggerId, savepointPath);
+  }
+
+  getSavepointDisposalStatus(triggerId: string): SavepointDisposalStatus | undefined {
+    return this.#disposal.status(triggerId);
   }
 
   requestJobResult(jobId: JobID): JobResult | undefined {

@@ -4,6 +4,7 @@ import { brandId } from "../../common/ids.ts";
 import type { Branded, IntermediateDataSetID, JobID, JobVertexID, OperatorID } from "../../common/ids.ts";
 import { MAX_PARALLELISM } from "./job-configuration.ts";
 import type { JobGraph } from "./job-graph.ts";
+import { RECOVERY_CLAIM_MODES } from "./savepoint-restore-settings.ts";
 import { findTopologyFault } from "./job-graph-topology.ts";
 
 /** Flink's upper bound of key groups. */
@@ -119,6 +120,13 @@ const jobGraph = z.strictObject({
   configuration: jobConfiguration,
   hash: sha256(),
   module: z.strictObject({ hash: sha256(), key: text(), name: text(), runtimeVersion: text() }),
+  savepointRestoreSettings: z
+    .strictObject({
+      restorePath: text(),
+      allowNonRestoredState: z.boolean(expected("true or false")),
+      claimMode: z.enum(RECOVERY_CLAIM_MODES, expected(`one of ${RECOVERY_CLAIM_MODES.join(", ")}`)),
+    })
+    .exactOptional(),
 });
 
 /**

@@ -1,5 +1,6 @@
 import type { IntermediateDataSetID, JobID, JobVertexID, OperatorID } from "../../common/ids.ts";
 import type { JobConfiguration } from "./job-configuration.ts";
+import type { SavepointRestoreSettings } from "./savepoint-restore-settings.ts";
 
 /**
  * What a job is for the control plane: plain data, extracted from the user's module in a throw-away isolate and rebuilt
@@ -15,6 +16,8 @@ export interface JobGraph {
   /** SHA-256 of the canonical graph without the job id, as hex. */
   readonly hash: string;
   readonly module: JobModuleReference;
+  /** Absent: it starts empty. */
+  readonly savepointRestoreSettings?: SavepointRestoreSettings;
 }
 
 /** One chain of operators, run as `parallelism` subtasks (Flink `JobVertex`). */

@@ -1,10 +1,16 @@
 import type { ScheduledCallback } from "../../common/clock.ts";
-import { milliseconds } from "../../common/duration.ts";
+import { milliseconds, seconds } from "../../common/duration.ts";
 import { SluiceException } from "../../common/exceptions.ts";
 import type { ExecutionAttemptID, ResourceID } from "../../common/ids.ts";
 import { CheckpointCoordinator } from "../checkpoint/checkpoint-coordinator.ts";
 import { CheckpointCoordinatorState } from "../checkpoint/checkpoint-coordinator-state.ts";
-import type { CheckpointEffect, CheckpointEvent, CheckpointInput } from "../checkpoint/checkpoint-messages.ts";
+import type {
+  CheckpointEffect,
+  CheckpointEvent,
+  CheckpointInput,
+  RequestOutcome,
+} from "../checkpoint/checkpoint-messages.ts";
+import type { AwaitedRequest } from "../checkpoint/checkpoint-request.ts";
 import type { CheckpointStatsTracker } from "../checkpoint/checkpoint-stats-tracker.ts";
 import type { CheckpointStorage } from "../checkpoint/checkpoint-storage.ts";
 import {
@@ -33,7 +39,12 @@ export interface CheckpointingListener {
   /** A checkpoint was completed at which the sources are further than at any before. */
   onProgress(): void;
   onFailJob(failure: SerializedThrowable): void;
+  /** A request that somebody waits for has come to something, or to nothing. */
+  onRequestSettled(request: AwaitedRequest, outcome: RequestOutcome): void;
 }
+
+/** A notice that was lost is repeated while a job stops with a savepoint: no later checkpoint makes up for it. */
+const STOP_NOTICE_INTERVAL = seconds(5);
 
 /** Carries out what the checkpoint coordinator decides: timers, calls to TaskExecutors, objects, rows. */
 export class Checkpointing {
@@ -101,15 +112,15 @@ export class Checkpointing {
         // What was written for it goes when the failure of the job aborts it.
         if (stateSize > quotas.stateBytes) return this.#listener.onFailJob(tooMuchState(effect.checkpoint, quotas));
         return services.whenSettled(
-          checkpointStorage.writeMetadata(effect.checkpoint),
+          effect.directory === undefined
+            ? checkpointStorage.writeMetadata(effect.checkpoint)
+            : checkpointStorage.writeSavepoint(effect.checkpoint, effect.directory),
           (pointer) => this.handle({ kind: "metadata-written", ...pointer }),
           (error) => this.handle({ kind: "metadata-failed", checkpointId, detail: error.message }),
         );
       }
       case "notify-complete":
-        for (const { gateway } of taskManagers.all) {
-          gateway.confirmCheckpoint(effect.checkpointId, effect.timestampMillis, services.jobMasterId);
-        }
+        this.#notifyComplete(effect);
         return this.#noteProgress();
       case "notify-aborted":
         for (const { gateway } of taskManagers.all) {
@@ -117,7 +128,7 @@ export class Checkpointing {
         }
         return;
       case "request-settled":
-        return;
+        return this.#listener.onRequestSettled(effect.request, effect.outcome);
       case "discard":
         // What stays behind goes with the job's whole prefix at its end.
         return services.whenSettled(
@@ -128,6 +139,18 @@ export class Checkpointing {
       case "fail-job":
         return this.#listener.onFailJob(effect.failure);
     }
+  }
+
+  #notifyComplete(effect: CheckpointEffect & { readonly kind: "notify-complete" }): void {
+    const { services, taskManagers } = this.#parts;
+    for (const { gateway } of taskManagers.all) {
+      gateway.confirmCheckpoint(effect.checkpointId, effect.timestampMillis, services.jobMasterId);
+    }
+    if (!this.#coordinator.state.paused) return;
+    services.executor.schedule(() => {
+      if (this.active) this.#notifyComplete(effect);
+      return undefined;
+    }, STOP_NOTICE_INTERVAL);
   }
 
   /** A job that goes down before the same record each time completes checkpoints too, but gets no further. */

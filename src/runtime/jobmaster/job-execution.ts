@@ -1,7 +1,7 @@
 import type { ScheduledCallback } from "../../common/clock.ts";
 import { milliseconds, minutes } from "../../common/duration.ts";
 import { SluiceException } from "../../common/exceptions.ts";
-import type { ExecutionAttemptID } from "../../common/ids.ts";
+import type { ExecutionAttemptID, JobVertexID } from "../../common/ids.ts";
 import { allSourcesAtEnd } from "../checkpoint/checkpoint-plan.ts";
 import { CheckpointStatsTracker } from "../checkpoint/checkpoint-stats-tracker.ts";
 import type { CheckpointStorage } from "../checkpoint/checkpoint-storage.ts";
@@ -11,7 +11,7 @@ import { ExecutionGraph } from "../executiongraph/execution-graph.ts";
 import { snapshotExecutionGraph } from "../executiongraph/execution-graph-snapshot.ts";
 import type { AssignedSlot, Execution } from "../executiongraph/execution.ts";
 import { CHECKPOINT_DEFAULTS } from "../jobgraph/job-configuration.ts";
-import type { CheckpointStatsSnapshot } from "../messages/checkpoint-stats.ts";
+import type { CheckpointStatsSnapshot, SubtaskCheckpointStats } from "../messages/checkpoint-stats.ts";
 import type { JobQuotas } from "../messages/cluster-quotas.ts";
 import type { ExecutionGraphInfo } from "../messages/execution-graph-info.ts";
 import { serializeThrowable, type SerializedThrowable } from "../messages/serialized-throwable.ts";
@@ -20,7 +20,7 @@ import { DefaultScheduler } from "../scheduler/default-scheduler.ts";
 import type { SchedulerEffect, SchedulerEvent, SchedulerInput } from "../scheduler/scheduler-messages.ts";
 import { SchedulerState } from "../scheduler/scheduler-state.ts";
 import { createTaskDeployments } from "../scheduler/task-deployment.ts";
-import { Checkpointing } from "./checkpointing.ts";
+import { Checkpointing, type CheckpointingListener } from "./checkpointing.ts";
 import type { JobMasterServices } from "./job-master-services.ts";
 import type { JobMasterStorage, StoredJob } from "./job-master-storage.ts";
 import { recordSchedulerEvent } from "./scheduler-event-recorder.ts";
@@ -39,6 +39,7 @@ export interface JobExecutionParts {
   readonly checkpointStorage: CheckpointStorage;
   /** The job has ended; called once, within the turn that ended it. */
   readonly onTerminated: () => void;
+  readonly onRequestSettled: CheckpointingListener["onRequestSettled"];
 }
 
 /**
@@ -85,6 +86,11 @@ export class JobExecution {
     return this.graph.jobGraph.configuration.checkpointing === undefined ? undefined : this.#stats.snapshot();
   }
 
+  /** `undefined` for what is not among the newest checkpoints. */
+  checkpointSubtasks(checkpointId: number, vertexId: JobVertexID): readonly SubtaskCheckpointStats[] | undefined {
+    return this.#stats.subtasksOf(checkpointId, vertexId);
+  }
+
   snapshot(): ExecutionGraphInfo {
     return snapshotExecutionGraph(this.graph, this.checkpointStats);
   }
@@ -117,6 +123,7 @@ export class JobExecution {
       {
         onProgress: () => this.handle({ kind: "progress-made" }),
         onFailJob: (failure) => this.handle({ kind: "global-failure", failure }),
+        onRequestSettled: this.#parts.onRequestSettled,
       },
       completed,
     );
@@ -172,7 +179,10 @@ export class JobExecution {
     const checkpoint = this.#checkpointing?.latestCompleted;
     if (checkpoint === undefined) return;
     try {
-      this.#restoreOf = assignState(checkpoint, this.graph.jobGraph, { allowNonRestoredState: false });
+      const { savepointRestoreSettings } = this.graph.jobGraph;
+      this.#restoreOf = assignState(checkpoint, this.graph.jobGraph, {
+        allowNonRestoredState: savepointRestoreSettings?.allowNonRestoredState ?? false,
+      });
     } catch (cause) {
       // FO-11; the same checkpoint will not fit the next time either.
       return this.handle({ kind: "global-failure", failure: serializeThrowable(cause, { nonRecoverable: true }) });

@@ -1,15 +1,16 @@
 import type { Acknowledge } from "../../common/acknowledge.ts";
-import type { AllocationID, ExecutionAttemptID, JobID, ResourceID } from "../../common/ids.ts";
+import type { AllocationID, ExecutionAttemptID, JobID, JobVertexID, ResourceID } from "../../common/ids.ts";
 import { ask, defineGateway, tell, type GatewayOf } from "../../rpc/gateway-descriptor.ts";
 import type { JobGraph } from "../jobgraph/job-graph.ts";
 import type { AcknowledgeCheckpoint, DeclineCheckpoint } from "../messages/checkpoint-messages.ts";
-import type { CheckpointStatsSnapshot } from "../messages/checkpoint-stats.ts";
+import type { CheckpointStatsSnapshot, SubtaskCheckpointStats } from "../messages/checkpoint-stats.ts";
 import type { JobQuotas } from "../messages/cluster-quotas.ts";
 import type { ExecutionGraphInfo, JobDetails } from "../messages/execution-graph-info.ts";
 import type { TaskExecutorToJobMasterPayload } from "../messages/heartbeat-payloads.ts";
 import type { JobStatus } from "../messages/job-status.ts";
 import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { RegistrationResponse, SlotOffer, TaskExecutorRegistration } from "../messages/slots.ts";
+import type { SnapshotOperationStatus } from "../messages/snapshot-operations.ts";
 import type { TaskExecutionState } from "../messages/task-execution-state.ts";
 import type { JobMasterId } from "./job-master-id.ts";
 
@@ -24,6 +25,20 @@ export const JobMasterGateway = defineGateway("JobMaster", {
       idempotent: true,
     }),
     cancel: ask<() => Acknowledge>({ idempotent: true, control: true }),
+    /**
+     * Begins a checkpoint or a savepoint, or says how the operation of this id stands: asked again and again until it has
+     * ended (SVP-10). It is failed by a loss of the JobMaster's memory.
+     */
+    triggerCheckpoint: ask<(triggerId: string) => SnapshotOperationStatus>({ idempotent: true }),
+    triggerSavepoint: ask<(triggerId: string, targetDirectory: string, cancelJob: boolean) => SnapshotOperationStatus>({
+      idempotent: true,
+    }),
+    /** Completed when the savepoint is and all tasks have finished (SVP-06). */
+    stopWithSavepoint: ask<(triggerId: string, targetDirectory: string, drain: boolean) => SnapshotOperationStatus>({
+      idempotent: true,
+    }),
+    /** `undefined`: no such operation, or long ended. */
+    requestSnapshotOperation: ask<(triggerId: string) => SnapshotOperationStatus | undefined>({ readOnly: true }),
     /** After the Dispatcher took over the result: drops everything stored. */
     releaseJob: ask<(jobId: JobID) => Acknowledge>({ idempotent: true }),
     /**
@@ -60,6 +75,10 @@ export const JobMasterGateway = defineGateway("JobMaster", {
     requestJobStatus: ask<() => JobStatus>({ readOnly: true }),
     requestJob: ask<() => ExecutionGraphInfo>({ readOnly: true }),
     requestCheckpointStats: ask<() => CheckpointStatsSnapshot | undefined>({ readOnly: true }),
+    /** Acknowledgements of one vertex; `undefined` for a checkpoint that is not among the newest. */
+    requestCheckpointSubtasks: ask<
+      (checkpointId: number, vertexId: JobVertexID) => readonly SubtaskCheckpointStats[] | undefined
+    >({ readOnly: true }),
   },
 });
 export type JobMasterGateway = GatewayOf<typeof JobMasterGateway>;

@@ -13,6 +13,14 @@ import type {
   ExecutionJobVertexInfo,
 } from "../messages/execution-graph-info.ts";
 import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
+import type { SnapshotOperation, SnapshotOperationInfo } from "../messages/snapshot-operations.ts";
+
+/** An operation as the JobMaster stores it. */
+export interface StoredOperation extends SnapshotOperationInfo {
+  readonly operation: SnapshotOperation;
+  /** The savepoint of a job that stops is complete; the operation is when all tasks have finished (SVP-06). */
+  readonly stoppedAt?: { readonly checkpointId: number; readonly location: string };
+}
 
 /** The job this JobMaster is for. */
 export interface StoredJob {
@@ -39,7 +47,12 @@ const RestartCountsType = z.object({
   freeWithoutProgress: z.int(),
   lastMillis: z.number(),
 });
-const CheckpointPointerType = z.object({ checkpointId: z.int(), pointer: z.string(), etag: z.string() });
+const CheckpointPointerType = z.object({
+  checkpointId: z.int(),
+  pointer: z.string(),
+  etag: z.string(),
+  unclaimed: z.boolean().exactOptional(),
+});
 const CheckpointCountsType = z.object({
   restored: z.int(),
   total: z.int(),
@@ -144,6 +157,23 @@ export class JobMasterStorage {
 
   putCheckpointCounts(counts: CheckpointCounts): void {
     this.#storage.put("checkpoint-counts", counts);
+  }
+
+  /** By trigger id. */
+  get operations(): readonly StoredOperation[] {
+    return this.#storage.list("operation/", stored<StoredOperation>()).map(([, operation]) => operation);
+  }
+
+  operation(triggerId: string): StoredOperation | undefined {
+    return this.#storage.get(`operation/${triggerId}`, stored<StoredOperation>());
+  }
+
+  putOperation(operation: StoredOperation): void {
+    this.#storage.put(`operation/${operation.triggerId}`, operation);
+  }
+
+  deleteOperation(triggerId: string): void {
+    this.#storage.delete(`operation/${triggerId}`);
   }
 
   get ending(): StoredEnding | undefined {

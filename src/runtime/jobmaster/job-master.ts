@@ -1,7 +1,7 @@
 import { ACKNOWLEDGE, type Acknowledge } from "../../common/acknowledge.ts";
 import { seconds } from "../../common/duration.ts";
 import { SluiceException } from "../../common/exceptions.ts";
-import type { AllocationID, ExecutionAttemptID, JobID, ResourceID } from "../../common/ids.ts";
+import type { AllocationID, ExecutionAttemptID, JobID, JobVertexID, ResourceID } from "../../common/ids.ts";
 import type { ActivationReason, EndpointContext } from "../../rpc/endpoint-context.ts";
 import { FencedRpcEndpoint } from "../../rpc/fenced-rpc-endpoint.ts";
 import type { HandlerOf } from "../../rpc/gateway-descriptor.ts";
@@ -11,13 +11,14 @@ import { DispatcherGateway } from "../dispatcher/dispatcher-gateway.ts";
 import { jobDetailsOf } from "../executiongraph/execution-graph-snapshot.ts";
 import type { JobGraph } from "../jobgraph/job-graph.ts";
 import type { AcknowledgeCheckpoint, DeclineCheckpoint } from "../messages/checkpoint-messages.ts";
-import type { CheckpointStatsSnapshot } from "../messages/checkpoint-stats.ts";
+import type { CheckpointStatsSnapshot, SubtaskCheckpointStats } from "../messages/checkpoint-stats.ts";
 import type { JobQuotas } from "../messages/cluster-quotas.ts";
 import type { ExecutionGraphInfo, JobDetails } from "../messages/execution-graph-info.ts";
 import type { TaskExecutorToJobMasterPayload } from "../messages/heartbeat-payloads.ts";
 import type { JobStatus } from "../messages/job-status.ts";
 import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { RegistrationResponse, SlotOffer, TaskExecutorRegistration } from "../messages/slots.ts";
+import type { SnapshotOperation, SnapshotOperationStatus } from "../messages/snapshot-operations.ts";
 import type { TaskExecutionState } from "../messages/task-execution-state.ts";
 import { clusterOf, resourceManagerAddress } from "../object-name.ts";
 import { ResourceManagerGateway } from "../resourcemanager/resource-manager-gateway.ts";
@@ -94,6 +95,28 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
     const { status, name } = state.info;
     if (status === "CANCELED") return ACKNOWLEDGE;
     return this.#refuse("TERMINATED_WITHOUT_CANCELLATION", `job ${name} has ended already: ${status}`);
+  }
+
+  triggerCheckpoint(triggerId: string): SnapshotOperationStatus | Later<SnapshotOperationStatus> {
+    return this.#triggerSnapshot(triggerId, { kind: "checkpoint" });
+  }
+
+  triggerSavepoint(
+    triggerId: string,
+    targetDirectory: string,
+    cancelJob: boolean,
+  ): SnapshotOperationStatus | Later<SnapshotOperationStatus> {
+    const afterwards = cancelJob ? "cancel" : "go-on";
+    return this.#triggerSnapshot(triggerId, { kind: "savepoint", targetDirectory, afterwards });
+  }
+
+  stopWithSavepoint(
+    triggerId: string,
+    targetDirectory: string,
+    drain: boolean,
+  ): SnapshotOperationStatus | Later<SnapshotOperationStatus> {
+    const afterwards = drain ? "drain" : "suspend";
+    return this.#triggerSnapshot(triggerId, { kind: "savepoint", targetDirectory, afterwards });
   }
 
   releaseJob(jobId: JobID): Acknowledge | Later<Acknowledge> {
@@ -193,6 +216,33 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
 
   requestCheckpointStats(): CheckpointStatsSnapshot | undefined | Later<CheckpointStatsSnapshot | undefined> {
     return isPresent(this.#state) ? checkpointStatsOf(this.#state) : this.#refuseWithoutJob();
+  }
+
+  requestCheckpointSubtasks(
+    checkpointId: number,
+    vertexId: JobVertexID,
+  ): readonly SubtaskCheckpointStats[] | undefined {
+    return this.#running?.checkpointSubtasks(checkpointId, vertexId);
+  }
+
+  requestSnapshotOperation(
+    triggerId: string,
+  ): SnapshotOperationStatus | undefined | Later<SnapshotOperationStatus | undefined> {
+    const state = this.#state;
+    if (state.kind === "running") return state.job.snapshotOperation(triggerId);
+    if (state.kind !== "terminal") return this.#refuseWithoutJob();
+    return state.info.operations?.find((known) => known.triggerId === triggerId)?.status;
+  }
+
+  #triggerSnapshot(
+    triggerId: string,
+    operation: SnapshotOperation,
+  ): SnapshotOperationStatus | Later<SnapshotOperationStatus> {
+    const state = this.#state;
+    if (state.kind === "running") return state.job.triggerSnapshot(triggerId, operation);
+    if (state.kind !== "terminal") return this.#refuseWithoutJob();
+    const ended = state.info.operations?.find((known) => known.triggerId === triggerId);
+    return ended?.status ?? this.#refuse("CHECKPOINT", `the job has ended: ${state.info.status}`);
   }
 
   #run(job: StoredJob, reason: ActivationReason): void {

@@ -1,16 +1,18 @@
 import { SluiceException } from "../../common/exceptions.ts";
-import type { AllocationID, ExecutionAttemptID, JobID, ResourceID } from "../../common/ids.ts";
+import type { AllocationID, ExecutionAttemptID, JobID, JobVertexID, ResourceID } from "../../common/ids.ts";
 import type { ActivationReason } from "../../rpc/endpoint-context.ts";
 import type { ObjectStore } from "../blob/object-store.ts";
 import type { CheckpointInput } from "../checkpoint/checkpoint-messages.ts";
 import { CheckpointStorage } from "../checkpoint/checkpoint-storage.ts";
+import type { StoredCheckpoint } from "../checkpoint/completed-checkpoint.ts";
 import { isDeployed } from "../executiongraph/execution-transitions.ts";
-import type { CheckpointStatsSnapshot } from "../messages/checkpoint-stats.ts";
+import type { CheckpointStatsSnapshot, SubtaskCheckpointStats } from "../messages/checkpoint-stats.ts";
 import type { ExecutionGraphInfo } from "../messages/execution-graph-info.ts";
 import type { TaskExecutorToJobMasterPayload } from "../messages/heartbeat-payloads.ts";
 import { isGloballyTerminal, type JobStatus } from "../messages/job-status.ts";
 import { serializeThrowable, type SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { SlotOffer, TaskExecutorRegistration } from "../messages/slots.ts";
+import type { SnapshotOperation, SnapshotOperationStatus } from "../messages/snapshot-operations.ts";
 import type { TaskExecutionState } from "../messages/task-execution-state.ts";
 import { requiredSlots } from "../scheduler/slot-sharing.ts";
 import { CheckpointRecovery } from "./checkpoint-recovery.ts";
@@ -18,6 +20,7 @@ import { JobExecution } from "./job-execution.ts";
 import type { JobMasterServices } from "./job-master-services.ts";
 import type { JobMasterStorage, StoredJob } from "./job-master-storage.ts";
 import { ResourceManagerConnection, type ResourceManagerTarget } from "./resource-manager-connection.ts";
+import { SavepointOperations } from "./savepoint-operations.ts";
 import { SlotPool } from "./slot-pool.ts";
 import { TaskManagerTracker, type RegisteredTaskManager } from "./task-manager-tracker.ts";
 
@@ -42,6 +45,7 @@ export class RunningJob {
   readonly #taskManagers: TaskManagerTracker;
   readonly #resourceManager: ResourceManagerConnection;
   readonly #execution: JobExecution;
+  readonly #operations: SavepointOperations;
 
   constructor(parts: RunningJobParts, job: StoredJob) {
     const { services, storage, objects, cluster, resourceManager } = parts;
@@ -64,22 +68,55 @@ export class RunningJob {
         taskManagers: this.#taskManagers,
         checkpointStorage: this.#checkpointStorage,
         onTerminated: () => this.#onTerminated(),
+        onRequestSettled: (request, outcome) => this.#operations.settle(request, outcome),
       },
       job,
+    );
+    this.#operations = new SavepointOperations(
+      { services, storage, jobId: this.jobId },
+      {
+        onRequest: (request) => {
+          this.#execution.checkpointing?.handle({ kind: "request", request });
+          return this.#execution.checkpointing !== undefined;
+        },
+        onCancel: () => this.cancel(),
+        onStopping: (failure) => {
+          // Whoever comes after this life must not start the job again: its tasks may have ended and committed.
+          storage.putEnding({ kind: "fail", failure });
+          this.#execution.handle({ kind: "stopping", failure });
+        },
+      },
     );
   }
 
   /** Starts the job, or starts it again from its last completed checkpoint. */
   begin(reason: ActivationReason): void {
     const { services, storage } = this.#parts;
+    this.#operations.recover();
     this.#execution.create(reason === "recovered" ? lostMemory() : undefined);
     if (this.#ended) return;
     this.#resourceManager.start();
     const recovery = new CheckpointRecovery(services, this.#checkpointStorage);
-    recovery.read(storage.checkpoints, {
-      onRead: (completed) => this.#execution.start(completed),
-      onUnreadable: (failure) => this.#execution.handle({ kind: "global-failure", failure }),
-    });
+    const settings = this.#execution.graph.jobGraph.savepointRestoreSettings;
+    recovery.read(
+      { pointers: storage.checkpoints, settings },
+      {
+        onRead: (completed) => this.#start(completed),
+        onUnreadable: (failure) => this.#execution.handle({ kind: "global-failure", failure }),
+      },
+    );
+  }
+
+  #start(completed: readonly StoredCheckpoint[]): void {
+    const { storage } = this.#parts;
+    const [first] = completed;
+    if (first !== undefined && storage.checkpoints.length === 0) {
+      // RST-02: what the job starts from is retained, and ids go on behind it.
+      const { checkpointId, pointer, etag, unclaimed } = first;
+      storage.addCheckpoint({ checkpointId, pointer, etag, ...(unclaimed === undefined ? {} : { unclaimed }) }, []);
+      storage.reserveCheckpointIds(Math.max(checkpointId, storage.reservedCheckpointIds));
+    }
+    this.#execution.start(completed);
   }
 
   get status(): JobStatus {
@@ -111,6 +148,19 @@ export class RunningJob {
 
   checkpoint(input: CheckpointInput): void {
     this.#execution.checkpointing?.handle(input);
+  }
+
+  /** Begins the operation, or says how the one of this id stands (SVP-10). */
+  triggerSnapshot(triggerId: string, operation: SnapshotOperation): SnapshotOperationStatus {
+    return this.#operations.trigger(triggerId, operation);
+  }
+
+  snapshotOperation(triggerId: string): SnapshotOperationStatus | undefined {
+    return this.#parts.storage.operation(triggerId)?.status;
+  }
+
+  checkpointSubtasks(checkpointId: number, vertexId: JobVertexID): readonly SubtaskCheckpointStats[] | undefined {
+    return this.#execution.checkpointSubtasks(checkpointId, vertexId);
   }
 
   /** Whether this very instance of the TaskExecutor is known (C6). */
@@ -210,7 +260,9 @@ export class RunningJob {
   #onTerminated(): void {
     this.#taskManagers.stop();
     this.#resourceManager.close();
-    this.#parts.onTerminated(this.snapshot());
+    this.#operations.onJobTerminated(this.status);
+    const operations = this.#operations.all;
+    this.#parts.onTerminated({ ...this.snapshot(), ...(operations.length === 0 ? {} : { operations }) });
   }
 }
 

@@ -5,6 +5,7 @@ import type { CheckpointStatsSnapshot } from "./checkpoint-stats.ts";
 import type { ExecutionState } from "./execution-state.ts";
 import type { JobStatus } from "./job-status.ts";
 import type { SerializedThrowable } from "./serialized-throwable.ts";
+import type { SnapshotOperationInfo } from "./snapshot-operations.ts";
 import type { TaskMetrics } from "./task-metrics.ts";
 
 /**
@@ -29,6 +30,8 @@ export interface ExecutionGraphInfo {
    */
   readonly restarts: number;
   readonly checkpoints?: CheckpointStatsSnapshot;
+  /** Checkpoints and savepoints that were asked for, of a job that has ended. */
+  readonly operations?: readonly SnapshotOperationInfo[];
 }
 
 export interface ExecutionJobVertexInfo {

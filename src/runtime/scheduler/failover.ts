@@ -65,7 +65,7 @@ export function decideFailover(state: SchedulerState, failure: Failure): Schedul
 function decideReaction(state: SchedulerState, cause: SerializedThrowable, nowMillis: number): SchedulerDecision {
   const { graph } = state;
   // A job that does not run has nothing to restart: it could not be built.
-  const failure = graph.status === "CREATED" ? { ...cause, nonRecoverable: true } : cause;
+  const failure = state.stopping ?? (graph.status === "CREATED" ? { ...cause, nonRecoverable: true } : cause);
   const decision = decideRestart(graph.jobGraph.configuration.restartStrategy, graph.restarts, { failure, nowMillis });
   if (decision.kind === "fail") {
     const failing = { kind: "job-status-changed", status: "FAILING", nowMillis, failure: decision.failure } as const;

@@ -97,6 +97,8 @@ export function decide(
       };
     case "global-failure":
       return decideFailover(state, { failed: [], cause: input.failure, nowMillis });
+    case "stopping":
+      return graph.status === "RUNNING" ? { events: [input], effects: [] } : NOTHING;
     case "restart-delay-elapsed":
       return state.pendingRestart?.restartId === input.restartId
         ? { events: [{ kind: "restart-delay-elapsed" }], effects: [] }

@@ -34,6 +34,8 @@ export type SchedulerInput =
   /** No cancel call got through (CAN-09). */
   | { readonly kind: "cancel-failed"; readonly attemptId: ExecutionAttemptID }
   | { readonly kind: "global-failure"; readonly failure: SerializedThrowable }
+  /** The tasks are ending with a savepoint: from here on a failure ends the job, with `failure` (SVP-08). */
+  | { readonly kind: "stopping"; readonly failure: SerializedThrowable }
   | { readonly kind: "restart-delay-elapsed"; readonly restartId: number }
   | { readonly kind: "end-of-data"; readonly attemptIds: readonly ExecutionAttemptID[] }
   | { readonly kind: "metrics-reported"; readonly attemptId: ExecutionAttemptID; readonly metrics: TaskMetrics }
@@ -44,7 +46,8 @@ export type SchedulerEvent =
   | ExecutionGraphEvent
   | { readonly kind: "slots-requested"; readonly slotRequestId: number }
   | { readonly kind: "restart-scheduled"; readonly restartId: number }
-  | { readonly kind: "restart-delay-elapsed" };
+  | { readonly kind: "restart-delay-elapsed" }
+  | { readonly kind: "stopping"; readonly failure: SerializedThrowable };
 
 /** What has to be done outside. */
 export type SchedulerEffect =

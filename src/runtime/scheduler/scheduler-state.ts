@@ -1,4 +1,5 @@
 import type { ExecutionGraph } from "../executiongraph/execution-graph.ts";
+import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { SchedulerEvent } from "./scheduler-messages.ts";
 
 export interface PendingRestart {
@@ -13,6 +14,7 @@ export class SchedulerState {
   #slotRequestId = 0;
   #restartId = 0;
   #pendingRestart: PendingRestart | undefined;
+  #stopping: SerializedThrowable | undefined;
 
   constructor(graph: ExecutionGraph) {
     this.graph = graph;
@@ -36,6 +38,11 @@ export class SchedulerState {
     return this.#pendingRestart;
   }
 
+  /** What the job ends with if something fails while it stops with a savepoint (SVP-08). */
+  get stopping(): SerializedThrowable | undefined {
+    return this.#stopping;
+  }
+
   /** @throws as `ExecutionGraph.apply`. */
   apply(event: SchedulerEvent): void {
     switch (event.kind) {
@@ -45,6 +52,9 @@ export class SchedulerState {
       case "restart-scheduled":
         this.#restartId = event.restartId;
         this.#pendingRestart = { restartId: event.restartId, delayElapsed: false };
+        return;
+      case "stopping":
+        this.#stopping = event.failure;
         return;
       case "restart-delay-elapsed":
         if (this.#pendingRestart !== undefined) this.#pendingRestart = { ...this.#pendingRestart, delayElapsed: true };

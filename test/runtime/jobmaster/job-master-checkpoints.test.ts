@@ -246,7 +246,7 @@ describe("recovery of the JobMaster", () => {
     await harness.restartJobMaster();
     const info = await harness.info();
     expect(info.status).toBe("FAILED");
-    expect(info.failure?.stack).toContain(`${PREFIX}/chk-1/_metadata does not exist any more`);
+    expect(info.failure?.stack).toContain(`${PREFIX}/chk-1/_metadata does not exist`);
   });
 
   it("comes back by itself: its durable timer is set for as long as the job has not ended", async () => {

@@ -68,8 +68,13 @@ export class JobMasterHarness implements Doubles {
   quotas: JobQuotas = DEFAULT_CLUSTER_QUOTAS;
   readonly #service: LocalRpcService;
 
-  constructor(vertices: readonly TestingVertex[] = [{ parallelism: 2 }], configuration: TestingConfiguration = {}) {
-    this.jobGraph = testingJobGraph(vertices, configuration);
+  /** @param change to the graph. */
+  constructor(
+    vertices: readonly TestingVertex[] = [{ parallelism: 2 }],
+    configuration: TestingConfiguration = {},
+    change: Partial<JobGraph> = {},
+  ) {
+    this.jobGraph = { ...testingJobGraph(vertices, configuration), ...change };
     const intercept = ({ method }: { readonly method: string }) =>
       this.losingReplies.has(method) ? "lose-reply" : "deliver";
     this.#service = new LocalRpcService({

@@ -171,6 +171,30 @@ export class TestingDispatcher extends FencedRpcEndpoint implements HandlerOf<ty
   requestCheckpointStats(): never {
     return unsupported("requestCheckpointStats");
   }
+  requestCheckpointSubtasks(): never {
+    return unsupported("requestCheckpointSubtasks");
+  }
+  triggerCheckpoint(): never {
+    return unsupported("triggerCheckpoint");
+  }
+  triggerSavepoint(): never {
+    return unsupported("triggerSavepoint");
+  }
+  stopWithSavepoint(): never {
+    return unsupported("stopWithSavepoint");
+  }
+  getTriggeredCheckpointStatus(): never {
+    return unsupported("getTriggeredCheckpointStatus");
+  }
+  getTriggeredSavepointStatus(): never {
+    return unsupported("getTriggeredSavepointStatus");
+  }
+  disposeSavepoint(): never {
+    return unsupported("disposeSavepoint");
+  }
+  getSavepointDisposalStatus(): never {
+    return unsupported("getSavepointDisposalStatus");
+  }
   requestJobResult(): never {
     return unsupported("requestJobResult");
   }
