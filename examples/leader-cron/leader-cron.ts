@@ -2,6 +2,7 @@ import { ask, defineGateway, RpcEndpoint } from "sluice/rpc";
 import type { HandlerOf, Later } from "sluice/rpc";
 import { z } from "zod";
 
+const EVERY_SECOND = "* * * * * *";
 export const PERIOD_MILLIS = 1_000;
 export const LEASE_MILLIS = 5_000;
 export const ELECTION = "election/cron";
@@ -53,19 +54,18 @@ export const CandidateGateway = defineGateway("Candidate", {
 /** Asks once in every period whether it is to do this period's run. */
 export class Candidate extends RpcEndpoint implements HandlerOf<typeof CandidateGateway> {
   start(): undefined {
-    const due = (Math.floor(this.clock.now() / PERIOD_MILLIS) + 1) * PERIOD_MILLIS;
-    this.timers.set("period", due, due);
+    this.timers.cron("run", EVERY_SECOND);
   }
 
   stop(): undefined {
-    this.timers.delete("period");
+    this.timers.delete("run");
   }
 
-  protected override onTimer(_name: string, payload: unknown): Later<undefined> {
-    // In the turn that took the timer away, so that it can never be lost.
-    this.start();
-    const run = this.gateway(ElectionGateway, ELECTION).campaign(this.address, z.int().parse(payload));
-    return this.ask(run, (due) => (due === null ? undefined : this.#job(due)));
+  // The timer is kept until the `Later` has settled: whatever happens meanwhile, there is a next time.
+  protected override onTimer(): Later<undefined> {
+    const due = Math.floor(this.clock.now() / PERIOD_MILLIS) * PERIOD_MILLIS;
+    const run = this.gateway(ElectionGateway, ELECTION).campaign(this.address, due);
+    return this.ask(run, (granted) => (granted === null ? undefined : this.#job(granted)));
   }
 
   /** What is to be done in every period: here, a note of it. */
