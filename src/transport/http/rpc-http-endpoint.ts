@@ -1,5 +1,7 @@
 import { Hono } from "hono";
+import { systemClock } from "../../common/clock.ts";
 import type { Clock } from "../../common/clock.ts";
+import { systemIds } from "../../common/ids.ts";
 import type { IdSource } from "../../common/ids.ts";
 import type { GatewayDescriptor } from "../../rpc/gateway-descriptor.ts";
 import type { RpcService } from "../../rpc/rpc-service.ts";
@@ -36,8 +38,8 @@ export interface RpcHttpEndpointOptions<Caller> {
   /** Address that a call really goes to; `undefined` refuses it. Default: the one it names. */
   readonly resolveAddress?: ResolveAddress<Caller>;
   readonly limits?: Partial<RpcHttpLimits>;
-  readonly clock: Clock;
-  readonly ids: IdSource;
+  readonly clock?: Clock;
+  readonly ids?: IdSource;
 }
 
 /**
@@ -47,7 +49,8 @@ export interface RpcHttpEndpointOptions<Caller> {
  */
 export function createRpcEndpoint<Caller>(options: RpcHttpEndpointOptions<Caller>): Hono {
   const limits = { ...DEFAULT_RPC_HTTP_LIMITS, ...options.limits };
-  const border = new RpcBorder({ ...options, limits });
+  const { clock = systemClock, ids = systemIds } = options;
+  const border = new RpcBorder({ ...options, limits, clock, ids });
   const answer = async (request: Request): Promise<Response> => {
     const caller = await options.authenticate(request);
     if (caller === undefined) throw new HttpRefusal(401, "authorization: expected `Bearer` and a token that is known");
@@ -56,7 +59,7 @@ export function createRpcEndpoint<Caller>(options: RpcHttpEndpointOptions<Caller
       throw new HttpRefusal(415, `content-type: expected ${FRAME_MEDIA_TYPE}, got ${found}`);
     }
     const frames = await readFrames(request, limits);
-    const batch = new BatchAnswer(frames.length, options.clock);
+    const batch = new BatchAnswer(frames.length, clock);
     const calls = border.open(caller);
     for (const [call, frame] of frames.entries()) {
       void calls.send(frame).then((outcome) => batch.settle(call, outcome));
