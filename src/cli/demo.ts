@@ -91,6 +91,7 @@ class DemoRun {
     const { context, steps } = this.#setup;
     const { root, signal, clock } = context;
     const startedAt = clock.now();
+    this.#setup.progressTerminal.live("  … starting the worker");
     const worker = await LocalWorker.start(workerOptions);
     this.#worker = worker;
     steps.done("worker started", formatSeconds(clock.now() - startedAt));
@@ -165,6 +166,7 @@ class DemoRun {
       `after checkpoint ${middle.latestCheckpointId ?? "-"}, ${formatCount(middle.recordsIn)} records read`,
     );
     const restartedAt = context.clock.now();
+    progressTerminal.live("  … starting the worker again");
     this.#worker = await this.#worker?.restart();
     steps.done("worker started again", formatSeconds(context.clock.now() - restartedAt));
     return follow();

@@ -17,6 +17,7 @@ export async function dev({ out, root, signal }: CommandContext, options: DevOpt
   const folder = resolve(root, options.state);
   await mkdir(folder, { recursive: true });
   let ready = false;
+  out.live("sluice dev · starting …");
   const worker = await LocalWorker.start({
     root,
     port: options.port,
@@ -26,7 +27,7 @@ export async function dev({ out, root, signal }: CommandContext, options: DevOpt
     signal,
     // What it prints while it starts is of interest only if it fails, and then it is shown.
     onLine: (line) => ready && out.line(line),
-  });
+  }).finally(() => out.clear());
   ready = true;
   out.line(`sluice dev · http://localhost:${options.port}, state in ${folder}, stop with Ctrl-C`);
   out.line(
