@@ -1,19 +1,109 @@
+/**
+ * `npm run simulate`: the whole control plane under seeded faults, in virtual time.
+ *
+ *   npm run simulate -- --seeds 5000 --json     a series of runs, one line of JSON
+ *   npm run simulate -- --seed 231              one run, with its trace
+ *   npm run simulate -- --mutants --json        planted bugs, and in how many seeds each was caught
+ *
+ * The exit code is 1 if an invariant was broken, or a mutant got away.
+ */
 import { parseArgs } from "node:util";
+import pc from "picocolors";
+import { runMutants } from "../test/simulation/run-mutants.ts";
+import { runSeeds } from "../test/simulation/run-seeds.ts";
 import { simulateCluster } from "../test/simulation/simulate-cluster.ts";
 
-const { values } = parseArgs({ options: { seeds: { type: "string" }, seed: { type: "string" }, json: { type: "boolean" }, from: {type: "string"} } });
-const print = (line: string): void => console.log(line);
-if (values.seed !== undefined) {
-  const result = await simulateCluster(Number(values.seed), { print });
-  console.log(result);
-} else {
-  const t0 = performance.now();
-  let v = 0; let ev = 0;
-  const from = Number(values.from ?? 1);
-  for (let seed = from; seed < from + Number(values.seeds ?? 10); seed += 1) {
-    const r = await simulateCluster(seed);
-    ev += r.events;
-    if (r.violations.length > 0) { v++; console.log(seed, r.virtualMillis / 1000, r.statuses, r.violations.map((x) => x.slice(0, 300))); }
+const DEFAULT_SEEDS = 300;
+const MUTANT_SEEDS = 500;
+/** A mutant that was caught so often need not be looked at any longer. */
+const MUTANT_CATCHES = 5;
+const MILLIS_PER_SECOND = 1_000;
+const MILLIS_PER_HOUR = 3_600_000;
+
+const { values: options } = parseArgs({
+  options: {
+    seed: { type: "string" },
+    seeds: { type: "string" },
+    from: { type: "string", default: "1" },
+    "stop-after": { type: "string" },
+    mutants: { type: "boolean", default: false },
+    only: { type: "string" },
+    json: { type: "boolean", default: false },
+  },
+});
+
+const started = performance.now();
+const elapsedSeconds = (): number => Math.round((performance.now() - started) / 100) / 10;
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+const integer = (name: string, text: string): number => {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  process.stderr.write(`--${name}: expected a positive integer, got ${JSON.stringify(text)}\n`);
+  process.exit(2);
+};
+
+async function oneSeed(seed: number): Promise<boolean> {
+  const { violations, ...rest } = await simulateCluster(seed, options.json ? {} : { print });
+  if (options.json) print(JSON.stringify({ ...rest, violations }));
+  else {
+    print(
+      `seed ${seed}: trace ${rest.traceHash}, ${rest.events} events, ${rest.virtualMillis / MILLIS_PER_SECOND} s of virtual time`,
+    );
+    for (const violation of violations) print(pc.red(`violation: ${violation}`));
   }
-  console.log({ v, ev, ms: performance.now() - t0 });
+  return violations.length === 0;
 }
+
+async function manySeeds(count: number): Promise<boolean> {
+  let first: string | undefined;
+  const stopAfter = options["stop-after"];
+  const { seeds, violations, faults, virtualMillis } = await runSeeds({
+    from: integer("from", options.from),
+    count,
+    ...(stopAfter === undefined ? {} : { stopAfter: integer("stop-after", stopAfter) }),
+    onResult: (result) => {
+      if (result.violations.length === 0) return;
+      first ??= `seed ${result.seed}: ${result.violations.join("; ")}`;
+      if (!options.json) print(pc.red(`seed ${result.seed}: ${result.violations.join("; ")}`));
+    },
+  });
+  const summary = {
+    seeds,
+    violations,
+    faults,
+    virtual_hours: Math.round((virtualMillis / MILLIS_PER_HOUR) * 10) / 10,
+    seconds: elapsedSeconds(),
+    ...(first === undefined ? {} : { first }),
+  };
+  if (options.json) print(JSON.stringify(summary));
+  else {
+    for (const [kind, happened] of Object.entries(faults)) print(`  ${kind.padEnd(20)} ${happened}`);
+    print(
+      `${seeds} seeds, ${violations} with violations, ${summary.virtual_hours} virtual hours in ${summary.seconds} s`,
+    );
+  }
+  return violations === 0;
+}
+
+async function allMutants(): Promise<boolean> {
+  const mutants = [];
+  const seeds = integer("seeds", options.seeds ?? String(MUTANT_SEEDS));
+  for await (const result of runMutants({ seeds, stopAfter: MUTANT_CATCHES, only: options.only })) {
+    mutants.push(result);
+    if (!options.json) {
+      const mark = result.caught > 0 ? pc.green("✔") : pc.red("✘");
+      print(`${mark} ${result.name}: caught in ${result.caught} of ${result.seeds} seeds; ${result.by}`);
+    }
+  }
+  const escaped = mutants.filter(({ caught }) => caught === 0).length;
+  if (options.json) print(JSON.stringify({ mutants, escaped, seconds: elapsedSeconds() }));
+  return escaped === 0;
+}
+
+async function main(): Promise<boolean> {
+  if (options.mutants) return allMutants();
+  if (options.seed !== undefined) return oneSeed(integer("seed", options.seed));
+  return manySeeds(integer("seeds", options.seeds ?? String(DEFAULT_SEEDS)));
+}
+
+process.exitCode = (await main()) ? 0 : 1;

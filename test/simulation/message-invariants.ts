@@ -1,6 +1,6 @@
 import type { ReplyEnvelope, RequestEnvelope } from "../../src/rpc/envelope/v1.ts";
 import { compareIdentity } from "../../src/rpc/fencing/epoch.ts";
-import type { SenderIdentity } from "../../src/rpc/fencing/epoch.ts";
+import type { Incarnation, SenderIdentity } from "../../src/rpc/fencing/epoch.ts";
 import type { NetworkReceiver } from "../../src/testing/simulation/simulated-network.ts";
 import type { Violations } from "./violations.ts";
 
@@ -10,6 +10,8 @@ const FENCED = new Set(["Dispatcher", "JobMaster", "ResourceManager"]);
 export class MessageInvariants {
   readonly #violations: Violations;
   readonly #senders = new WeakMap<NetworkReceiver, Map<string, SenderIdentity>>();
+  readonly #lives = new Map<string, Incarnation>();
+  readonly #cancelling = new Set<string>();
   readonly #superseded = new WeakSet<RequestEnvelope>();
   readonly #jobMasters = new WeakMap<NetworkReceiver, number>();
 
@@ -17,9 +19,19 @@ export class MessageInvariants {
     this.#violations = violations;
   }
 
+  /** JobMasters that have promised to cancel their job. */
+  get cancelling(): ReadonlySet<string> {
+    return this.#cancelling;
+  }
+
+  answered({ gateway, method, endpoint }: RequestEnvelope, reply: ReplyEnvelope): void {
+    if (gateway === "JobMaster" && method === "cancel" && reply.outcome === "value") this.#cancelling.add(endpoint);
+  }
+
   delivered(envelope: RequestEnvelope, receiver: NetworkReceiver): void {
     const { sender } = envelope;
     if (sender === null) return;
+    if (envelope.method === "submitTask") this.#requireOneLife(sender);
     const senders = this.#senders.get(receiver) ?? new Map<string, SenderIdentity>();
     const highest = senders.get(sender.address);
     const order = highest === undefined ? 1 : compareIdentity(sender, highest);
@@ -43,6 +55,14 @@ export class MessageInvariants {
     const current = !this.#superseded.has(envelope);
     this.#violations.require(current, `${what} of a superseded instance of ${sender?.address} was carried out`);
     this.#requireCurrentJobMaster(envelope, receiver);
+  }
+
+  /** Tasks tell the lives of their JobMaster apart by its epoch. */
+  #requireOneLife({ address, epoch, incarnation }: SenderIdentity): void {
+    const key = `${address} in epoch ${epoch}`;
+    const known = this.#lives.get(key) ?? incarnation;
+    this.#violations.require(known === incarnation, `two lives of ${key} deploy tasks`);
+    this.#lives.set(key, known);
   }
 
   /** A TaskExecutor takes tasks from the newest JobMaster that it has taken a slot request for. */

@@ -5,7 +5,7 @@ import { resultsPrefix } from "../../src/runtime/blob/job-object-store.ts";
 import type { JobGraph } from "../../src/runtime/jobgraph/job-graph.ts";
 import type { JobStatus } from "../../src/runtime/messages/job-status.ts";
 import { DispatcherGateway } from "../../src/runtime/dispatcher/dispatcher-gateway.ts";
-import { clusterName, dispatcherAddress } from "../../src/runtime/object-name.ts";
+import { clusterName, dispatcherAddress, jobMasterAddress } from "../../src/runtime/object-name.ts";
 import { readCommitted } from "../../src/streaming/sink/committed-reader.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import type { FaultCounts } from "../../src/testing/simulation/faults.ts";
@@ -147,6 +147,11 @@ async function requireEnd(cluster: SimulatedCluster, { client, status, real }: E
     const picture = result === undefined ? await pictureOf(cluster, jobId) : `its result is ${result.state}`;
     return violations.report(`${what} did not come to its end: ${picture}`);
   }
+  const promised = cluster.messages.cancelling.has(jobMasterAddress(clusterName(), jobId));
+  violations.require(
+    !promised || result.status === "CANCELED",
+    `${what}: its cancel was promised, it is ${result.status}`,
+  );
   const right = result.status === status || (cancelRequested && result.status === "CANCELED");
   violations.require(right, `${what} ended as ${result.status} instead of ${status}`);
   if (real === undefined) return;

@@ -41,6 +41,7 @@ export class SimulatedCluster {
   readonly objects: SimulatedObjectStore;
   readonly chaos: ChaosSchedule;
   readonly violations = new Violations();
+  readonly messages = new MessageInvariants(this.violations);
   readonly invariants: ControlPlaneInvariants;
   readonly checkpoints: CheckpointInvariants;
   readonly tasks: TaskRegistry;
@@ -50,15 +51,15 @@ export class SimulatedCluster {
   readonly #scripted: ScriptedTaskHosts;
 
   constructor({ seed, rates, log = silentLogger, print }: SimulatedClusterOptions) {
-    const messages = new MessageInvariants(this.violations);
     this.platform = new SimulatedPlatform({
       seed,
       rates,
       log,
       endpointOf: (address) => this.#endpointOf(address),
       observer: {
-        onDelivered: (envelope, receiver) => messages.delivered(envelope, receiver),
-        onReply: (envelope, reply, receiver) => messages.replied(envelope, reply, receiver),
+        onDelivered: (envelope, receiver) => this.messages.delivered(envelope, receiver),
+        onReply: (envelope, reply, receiver) => this.messages.replied(envelope, reply, receiver),
+        onAnswered: (envelope, reply) => this.messages.answered(envelope, reply),
         onConfirmed: (object) => this.invariants.confirmed(object),
       },
       ...(print === undefined ? {} : { print }),
@@ -93,6 +94,8 @@ export class SimulatedCluster {
       );
       violations.require(durable.alarmMillis === undefined, `at the end: an alarm of ${address}`);
       const pending = current === undefined ? 0 : platform.time.pendingOf(current);
+      const stored = address.includes("/task-executor/") ? keysOf(object) : [];
+      violations.require(stored.length === 0, `at the end: ${address} stores ${stored.join(", ")}`);
       violations.require(pending === 0, `at the end: ${pending} timers in memory of ${address}`);
     }
     violations.require(platform.network.pendingCalls === 0, `at the end: ${platform.network.pendingCalls} calls`);

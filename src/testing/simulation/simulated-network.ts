@@ -30,6 +30,8 @@ export interface NetworkObserver {
   onDelivered?(envelope: RequestEnvelope, receiver: NetworkReceiver): void;
   /** A receiver has answered; before anybody knows. */
   onReply?(envelope: RequestEnvelope, reply: ReplyEnvelope, receiver: NetworkReceiver): void;
+  /** The answer leaves: what it says is durable. */
+  onAnswered?(envelope: RequestEnvelope, reply: ReplyEnvelope, receiver: NetworkReceiver): void;
 }
 
 export interface SimulatedNetworkOptions {
@@ -198,7 +200,10 @@ export class SimulatedNetwork {
     observer.onDelivered?.(envelope, taken);
     void taken.receive(envelope).then((reply) => {
       observer.onReply?.(envelope, reply, taken);
-      taken.whenConfirmed(() => this.#reply(call, reply));
+      taken.whenConfirmed(() => {
+        observer.onAnswered?.(envelope, reply, taken);
+        this.#reply(call, reply);
+      });
     });
   }
 

@@ -28,6 +28,7 @@ interface Facet {
   readonly pending: Set<(error: Error) => void>;
   readonly peers: Map<ResourceID, { readonly generation: number; readonly link: ExchangeLink }>;
   alive: boolean;
+  opened: boolean;
   dueMillis: number;
 }
 
@@ -46,9 +47,9 @@ export class SimulatedTaskHosts {
     this.#options = options;
   }
 
-  /** Hosts in memory. */
+  /** Hosts that their TaskExecutors have opened and not closed; one that only a peer's link woke leaves with its object. */
   get size(): number {
-    return this.#facets.size;
+    return [...this.#facets.values()].filter(({ opened }) => opened).length;
   }
 
   factoryFor(owner: SimulatedActivation): TaskHostFactory {
@@ -72,6 +73,7 @@ export class SimulatedTaskHosts {
 
   #hostOf(owner: SimulatedActivation, module: JobModuleReference): TaskHost {
     const facet = this.#facetOf(owner, module);
+    facet.opened = true;
     const call = <T>(body: (core: TaskHostCore) => Promise<T>, inOneStep = true): Promise<T> =>
       this.#call(facet, body, inOneStep);
     return {
@@ -114,7 +116,7 @@ export class SimulatedTaskHosts {
       },
       self: brandId<ResourceID>(self),
     });
-    const facet: Facet = { core, memory, owner, pending: new Set(), peers, alive: true, dueMillis: 0 };
+    const facet: Facet = { core, memory, owner, pending: new Set(), peers, alive: true, opened: false, dueMillis: 0 };
     this.#facets.set(owner, facet);
     return facet;
   }

@@ -1,0 +1,146 @@
+/** A bug, planted by a change of one place of the sources. */
+export interface Mutant {
+  readonly name: string;
+  /** Below the repository's root. */
+  readonly file: string;
+  /** Occurs once in the file. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** Bugs that the simulation must find. Each breaks one promise, and only under faults or at the end of a job. */
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: "no fence: a stale token is let in",
+    file: "src/rpc/rpc-dispatch.ts",
+    find: "descriptor.fenced ? this.#checkToken(envelope) : undefined",
+    replace: "undefined",
+  },
+  {
+    name: "messages of a superseded instance are carried out",
+    file: "src/rpc/rpc-dispatch.ts",
+    find: "!internals.peers.accept(envelope.sender)",
+    replace: "internals.peers.accept(envelope.sender) === undefined",
+  },
+  {
+    name: "a recovered JobMaster keeps its epoch",
+    file: "src/runtime/jobmaster/job-master.ts",
+    find: "    this.grantEpoch();\n",
+    replace: "",
+  },
+  {
+    name: "attempt numbers are not stored",
+    file: "src/runtime/jobmaster/job-master-storage.ts",
+    find: '    this.#storage.put("attempt-number", attemptNumber);\n',
+    replace: "    void attemptNumber;\n",
+  },
+  {
+    name: "half of the acknowledgements are enough",
+    file: "src/runtime/checkpoint/checkpoint-trigger.ts",
+    find: "pending.acknowledged.size === pending.plan.waitFor.size",
+    replace: "pending.acknowledged.size * 2 >= pending.plan.waitFor.size",
+  },
+  {
+    name: "metadata is committed before the last acknowledgement",
+    file: "src/runtime/checkpoint/checkpoint-trigger.ts",
+    find: "pending.acknowledged.size === pending.plan.waitFor.size",
+    replace: "pending.acknowledged.size >= Math.max(1, pending.plan.waitFor.size - 1)",
+  },
+  {
+    name: "the newest checkpoint is dropped instead of the oldest",
+    file: "src/runtime/checkpoint/checkpoint-progress.ts",
+    find: "dropped: dropped.map((old) => old.checkpointId),",
+    replace: "dropped: dropped.length === 0 ? [] : [checkpoint.checkpointId],",
+  },
+  {
+    name: "a job that fails over starts empty",
+    file: "src/runtime/jobmaster/job-execution.ts",
+    find: "createTaskDeployments(this.graph, effect.attemptIds, this.#restoreOf)",
+    replace: "createTaskDeployments(this.graph, effect.attemptIds, () => undefined)",
+  },
+  {
+    name: "restarts are not capped",
+    file: "src/runtime/scheduler/restart-strategy.ts",
+    find: "restarts.charged < strategy.attempts",
+    replace: "restarts.charged >= 0",
+  },
+  {
+    name: "a slot is freed before its tasks have ended",
+    file: "src/runtime/taskexecutor/task-worker.ts",
+    find: 'state === "RELEASING" && !this.tasks.hasLiveTasksIn(allocationId)',
+    replace: 'state === "RELEASING"',
+  },
+  {
+    name: "an accepted job is not started after a crash in between",
+    file: "src/runtime/dispatcher/job-launcher.ts",
+    find: "    this.#services.timers.setAfter(START_TIMER + job.jobId, RETRY_DELAY);\n",
+    replace: "",
+  },
+  {
+    name: "a result is marked clean before the cleanup",
+    file: "src/runtime/dispatcher/job-cleanup.ts",
+    find: "return ask<Acknowledge, undefined>(released, deleteObjects, fail);",
+    replace: "results.markClean(jobId);\n    return ask<Acknowledge, undefined>(released, deleteObjects, fail);",
+  },
+  {
+    name: "the end of a job is told once only",
+    file: "src/runtime/jobmaster/terminal-handover.ts",
+    find: "this.#tell(peer, { ...attempt, delayMillis: Math.min(attempt.delayMillis * 2, MAX_RETRY_MILLIS) });",
+    replace: "void MAX_RETRY_MILLIS;",
+  },
+  {
+    name: "output is committed with the snapshot, not with the completed checkpoint",
+    file: "src/streaming/task/subtask-checkpoints.ts",
+    find: "      await chain.stage(objects);\n",
+    replace: "      await chain.stage(objects);\n      await chain.commit(checkpointId, objects);\n",
+  },
+  {
+    name: "pending output is not part of the snapshot",
+    file: "src/streaming/sink/ndjson-sink-writer.ts",
+    find: "return codec.encode(this.#committables);",
+    replace: "return codec.encode(this.#committables.slice(this.#committables.length));",
+  },
+  {
+    name: "a source's position is saved one record late",
+    file: "src/streaming/source/indexed-source-reader.ts",
+    find: "return codec.encode({ splits: this.#splits, recordsRead",
+    replace:
+      "return codec.encode({ splits: this.#splits.map((each) => ({ ...each, next: each.next + each.step })), recordsRead",
+  },
+  {
+    name: "channels are not blocked while a barrier is awaited",
+    file: "src/streaming/network/barrier-aligner.ts",
+    find: "return this.#pending?.arrived.has(channel) ?? false;",
+    replace: "return this.#pending?.arrived.has(channel) === null;",
+  },
+  {
+    name: "tasks of a job that fails over are not cancelled",
+    file: "src/runtime/scheduler/failover.ts",
+    find: 'if (deployed.length > 0) effects.push({ kind: "cancel-tasks", attemptIds: idsOf(deployed) });',
+    replace: "void effects;",
+  },
+  {
+    name: "an accepted cancel is not stored",
+    file: "src/runtime/jobmaster/scheduler-event-recorder.ts",
+    find: 'storage.putEnding({ kind: "cancel" });',
+    replace: "void storage;",
+  },
+  {
+    name: "staged output of two attempts has one name",
+    file: "src/streaming/sink/ndjson-sink-writer.ts",
+    find: "this.#attemptNumber = attemptNumber;",
+    replace: "this.#attemptNumber = attemptNumber * 0;",
+  },
+  {
+    name: "the end of a task is reported once only",
+    file: "src/runtime/taskexecutor/job-manager-connection.ts",
+    find: "this.#later(RETRY_DELAY, () => this.#report());",
+    replace: "void RETRY_DELAY;",
+  },
+  {
+    name: "checkpoint ids are used again after a recovery",
+    file: "src/runtime/jobmaster/job-master-storage.ts",
+    find: 'this.#storage.put("checkpoint-ids", upTo);',
+    replace: "void upTo;",
+  },
+];
