@@ -125,7 +125,7 @@ describe("MainThread", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("once ended, settles what waits and whatever comes, runs nothing, and keeps no timer", async () => {
+  it("once ended, settles what waits and whatever comes, runs nothing, and keeps no timer (S13, F12)", async () => {
     mainThread.open();
     const never = Promise.withResolvers<number>();
     const waiting = post("waiting", () => mainThread.ask(never.promise, note("continued")));

@@ -43,7 +43,7 @@ export const queueRows: readonly Row[] = [
   }),
   hosting(
     "M6",
-    "an ask to an endpoint that is not started fails; a tell is a counted dead letter (M7, P19)",
+    "an ask to an endpoint that is not started fails; a tell is a counted dead letter (M7, D2)",
     async ({ create }, { service }) => {
       const server = create("probe");
       const probe = service.gateway(ProbeGateway, server.address);

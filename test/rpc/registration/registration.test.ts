@@ -53,7 +53,7 @@ const gaps = (times: readonly number[]): readonly number[] =>
   times.slice(1).map((time, index) => time - (times[index] ?? 0));
 
 describe("RegisteredRpcConnection", () => {
-  it("R1, R2, R11 connects, registers, and is connected from then on", async () => {
+  it("R1, R2, R11, R13 connects, registers, and is connected from then on", async () => {
     const { clock, seen, connection } = setUp({});
     expect(connection.isConnected).toBe(false);
     expect(connection.gateway).toBeUndefined();

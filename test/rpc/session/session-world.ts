@@ -43,7 +43,7 @@ class Life {
     this.acceptor = new SessionAcceptor(
       {
         address: ADDRESS,
-        accept: (envelope, settle) => world.run(this, envelope, settle),
+        accept: ({ envelope }, settle) => world.run(this, envelope, settle),
         receive: (message) => Promise.resolve(world.refuse(message)),
         identity: () => ({ epoch: 1 as Epoch, incarnation: number as Incarnation }),
       },

@@ -1,0 +1,35 @@
+/**
+ * Rows of the contract that have no test of their own, with the reason: what they are about does not exist here, or was
+ * decided otherwise. A row that a test names must not stand here.
+ */
+export const RULINGS: Readonly<Record<string, string>> = {
+  L2: "an endpoint's address is given by its host; there is no default to choose",
+  L8: "start, stop and closeAsync belong to RpcServer; an endpoint has none of them to override",
+  L19: "there is no registry of resources: onStop closes what the endpoint opened",
+  L29: "as L19",
+  L30: "the host gives each endpoint its logger; there is no ambient logging context",
+  S3: "JavaScript has no errors that a process survives only by rethrowing them; a crash is the host's",
+  S18: "RpcService has no executor of its own; code outside of endpoints has the platform's",
+  S19: "runAsync and callAsync are protected members of an endpoint, so that no remote gateway has them",
+  T1: "how the check works inside; T2, T4 and TM5 show what it does",
+  T3: "the check is never switched off",
+  T5: "one isolate runs one thing at a time; a turn of another endpoint is refused as in T4",
+  G5: "an address is the name of the endpoint's object; it has no scheme or host",
+  G6: "endpoints are named, never found by wildcard",
+  A4: "no call blocks: an ask returns a promise (A3)",
+  O2: "a timeout is a Duration by its type, and never an argument of the method",
+  O5: "the timeout is the layer's own, there is no transport's below it",
+  X5: "nothing wraps an exception on its way, so there is nothing to strip",
+  X9: "replies are handled by the layer's own code, which has no callback of a user in it",
+  F2: "an epoch always exists: it starts at 1 and only rises",
+  V1: "a service has no address or port of its own",
+  V6: "every call copies its arguments, wherever the endpoint lives (P13)",
+  K5: "versions belong to gateways: which gateway is asked for is looked at first",
+  K6: "there is no root gateway type",
+  Z11: "the size limit is a constant",
+  U1: "the platform brings objects to life again when they are called; EI1 shows the new incarnation",
+  U6: "an endpoint has one failure that ends it; errors of a turn go to its caller",
+  D3: "only envelopes reach an endpoint; everything else is M10",
+  H21: "the control plane's listeners, tested with its components",
+  H22: "the control plane's directions and payloads, tested with its components",
+};

@@ -1,0 +1,186 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { systemIds } from "../../src/common/ids.ts";
+import { silentLogger } from "../../src/common/log.ts";
+import {
+  DeadLetters,
+  milliseconds,
+  SluiceException,
+  UnknownMessageException,
+  withOptions,
+} from "../../src/rpc/index.ts";
+import type { CallFilters, Epoch, Incarnation, RpcService } from "../../src/rpc/index.ts";
+import type { ReplyEnvelope, RequestEnvelope } from "../../src/rpc/envelope/v1.ts";
+import { GatewayFactory } from "../../src/rpc/gateway-factory.ts";
+import { outsideCaller } from "../../src/rpc/outside-caller.ts";
+import { DEFAULT_ASK_TIMEOUT } from "../../src/rpc/rpc-service.ts";
+import { ManualClock } from "../../src/testing/manual-clock.ts";
+import { ProbeGateway } from "../fixtures/rpc/probe-gateways.ts";
+
+type Answer = (envelope: RequestEnvelope) => Promise<ReplyEnvelope>;
+
+function replyTo({ id, endpoint }: RequestEnvelope, incarnation = 1): ReplyEnvelope {
+  return {
+    version: 1,
+    id,
+    address: endpoint,
+    epoch: 1 as Epoch,
+    incarnation: incarnation as Incarnation,
+    outcome: "value",
+    value: 5,
+  };
+}
+
+describe("a caller", () => {
+  let clock: ManualClock;
+  let sent: RequestEnvelope[];
+  let answer: Answer;
+  let deadLetters: DeadLetters;
+
+  const probe = (filters?: CallFilters) => {
+    const service: RpcService = {
+      defaultTimeout: DEFAULT_ASK_TIMEOUT,
+      deadLetters,
+      filters,
+      gateway: (descriptor, address, epoch) => factory.gateway(descriptor, address, epoch),
+      connect: (descriptor, address, epoch) => factory.connect(descriptor, address, epoch),
+      openChannel: () => ({
+        send: (envelope) => {
+          sent.push(envelope);
+          return answer(envelope);
+        },
+      }),
+    };
+    const factory = new GatewayFactory(outsideCaller({ rpcService: service, clock, ids: systemIds }));
+    return service.gateway(ProbeGateway, "probe");
+  };
+
+  beforeEach(() => {
+    clock = new ManualClock();
+    sent = [];
+    answer = (envelope) => Promise.resolve(replyTo(envelope));
+    deadLetters = new DeadLetters(silentLogger);
+  });
+
+  it("refuses the reply of an instance that was superseded (over F15)", async () => {
+    const gateway = probe();
+    answer = (envelope) => Promise.resolve(replyTo(envelope, 2));
+    expect(await gateway.add(1)).toBe(5);
+    answer = (envelope) => Promise.resolve(replyTo(envelope, 1));
+    await expect(gateway.add(1)).rejects.toMatchObject({ code: "RECIPIENT_UNREACHABLE", retryable: true });
+  });
+
+  it("fails a call at once whose reply cannot be read (X6)", async () => {
+    answer = () => Promise.reject(new UnknownMessageException("malformed reply: epoch"));
+    await expect(probe().add(1)).rejects.toMatchObject({ code: "UNKNOWN_MESSAGE" });
+    expect(clock.now()).toBe(0);
+    expect(clock.pending).toBe(0);
+  });
+
+  describe("that aborts", () => {
+    it("before the call sends nothing", async () => {
+      const gateway = withOptions(probe(), { signal: AbortSignal.abort("no") });
+      await expect(gateway.add(1)).rejects.toMatchObject({ code: "CANCELLED", cause: "no" });
+      expect(sent).toEqual([]);
+    });
+
+    it("while it waits tells the callee which call, once, and lets go of its signal and timer", async () => {
+      answer = () => new Promise(() => undefined);
+      const abort = new AbortController();
+      const call = Promise.allSettled([withOptions(probe(), { signal: abort.signal }).add(1)]);
+      abort.abort();
+      abort.abort();
+      expect(await call).toMatchObject([{ status: "rejected", reason: { code: "CANCELLED" } }]);
+      expect(sent.map(({ kind, method, args, seq }) => ({ kind, method, args, seq }))).toEqual([
+        { kind: "ask", method: "add", args: [1], seq: 1 },
+        { kind: "cancel", method: "add", args: [], seq: 2 },
+      ]);
+      expect(sent[1]?.id).toBe(sent[0]?.id);
+      expect(clock.pending).toBe(0);
+    });
+
+    it("after the reply changes nothing", async () => {
+      const abort = new AbortController();
+      expect(await withOptions(probe(), { signal: abort.signal }).add(1)).toBe(5);
+      abort.abort();
+      expect(sent).toHaveLength(1);
+    });
+  });
+
+  describe("withOptions", () => {
+    it("adds up: the later timeout counts, and every signal", async () => {
+      answer = () => new Promise(() => undefined);
+      const [one, other] = [new AbortController(), new AbortController()];
+      const once = withOptions(probe(), { timeout: milliseconds(100), signal: one.signal });
+      const twice = withOptions(once, { timeout: milliseconds(200), signal: other.signal });
+      const calls = Promise.allSettled([twice.add(1), twice.add(2)]);
+      expect(sent.map(({ remainingMillis }) => remainingMillis)).toEqual([200, 200]);
+      one.abort();
+      expect(await calls).toMatchObject([{ reason: { code: "CANCELLED" } }, { reason: { code: "CANCELLED" } }]);
+    });
+
+    it("refuses what is no gateway", () => {
+      expect(() => withOptions({ getAddress: () => "x" }, {})).toThrow(/gateway: expected one of an RpcService/);
+    });
+  });
+
+  describe("with filters", () => {
+    it("runs them in order, lets them set the trace, and tells their observers the result in reverse", async () => {
+      const seen: string[] = [];
+      const gateway = probe({
+        outgoing: [
+          (call) => {
+            seen.push(`first ${call.kind} ${call.gateway}.${call.method} to ${call.address}`);
+            call.trace = "trace-7";
+            return ({ ok }) => void seen.push(`first over ${ok}`);
+          },
+          (call) => {
+            seen.push(`second ${call.trace}`);
+            return (result) => void seen.push(`second over ${result.ok || result.error.code}`);
+          },
+        ],
+      });
+      expect(await gateway.add(1)).toBe(5);
+      answer = () => Promise.reject(new SluiceException("UNAVAILABLE", "gone"));
+      await expect(gateway.add(2)).rejects.toThrow("gone");
+      expect(sent.map(({ trace }) => trace)).toEqual(["trace-7", "trace-7"]);
+      const began = ["first ask Probe.add to probe", "second trace-7"];
+      expect(seen).toEqual([
+        ...began,
+        "second over true",
+        "first over true",
+        ...began,
+        "second over UNAVAILABLE",
+        "first over false",
+      ]);
+    });
+
+    it("fails the call at once if one throws: nothing is sent, and those before it are told", () => {
+      const seen: boolean[] = [];
+      const gateway = probe({
+        outgoing: [
+          () =>
+            ({ ok }) =>
+              void seen.push(ok),
+          () => {
+            throw new SluiceException("QUOTA_EXCEEDED", "enough");
+          },
+        ],
+      });
+      expect(() => gateway.add(1)).toThrow("enough");
+      expect(() => gateway.note("x")).toThrow("enough");
+      expect(sent).toEqual([]);
+      expect(seen).toEqual([false, false]);
+    });
+
+    it("tells of a tell, once, whether it was let in", async () => {
+      const seen: unknown[] = [];
+      const gateway = probe({ outgoing: [() => (result) => void seen.push(result.ok || result.error.code)] });
+      gateway.note("x");
+      await clock.settle();
+      answer = () => Promise.reject(new SluiceException("UNAVAILABLE", "gone"));
+      gateway.note("y");
+      await clock.settle();
+      expect(seen).toEqual([true, "UNAVAILABLE"]);
+    });
+  });
+});
