@@ -74,11 +74,13 @@ export function copyMeasured<T>(value: T, path: string): Measured<T> {
   return { value: copy as T, bytes: copier.bytes };
 }
 
+type Step = string | number | { readonly step: string };
+
 class Copier {
   bytes = 0;
   readonly #root: string;
-  // Member names from the root to the value in hand; joined only when an error has to name it.
-  readonly #path: string[] = [];
+  // Where the value in hand is: keys, indexes, and other steps as text; joined only when an error has to name it.
+  readonly #path: Step[] = [];
 
   constructor(root: string) {
     this.#root = root;
@@ -135,9 +137,8 @@ class Copier {
 
   #array(values: readonly unknown[], depth: number): unknown[] {
     this.bytes += CONTAINER_BYTES;
-    const copy: unknown[] = Array.from({ length: values.length });
-    for (let index = 0; index < values.length; index += 1)
-      copy[index] = this.#member(`[${index}]`, values[index], depth);
+    const copy: unknown[] = [];
+    for (let index = 0; index < values.length; index += 1) copy.push(this.#member(index, values[index], depth));
     return copy;
   }
 
@@ -150,7 +151,7 @@ class Copier {
     const copy: Record<string, unknown> = {};
     for (const [key, member] of Object.entries(record)) {
       this.bytes += CONTAINER_BYTES + key.length;
-      setOwn(copy, key, this.#member(memberPath(key), member, depth));
+      setOwn(copy, key, this.#member(key, member, depth));
     }
     return copy;
   }
@@ -160,8 +161,8 @@ class Copier {
     const copy = new Map<unknown, unknown>();
     let index = 0;
     for (const [key, member] of map) {
-      const keyCopy = this.#member(`.key(${index})`, key, depth);
-      copy.set(keyCopy, this.#member(`.value(${index})`, member, depth));
+      const keyCopy = this.#member({ step: `.key(${index})` }, key, depth);
+      copy.set(keyCopy, this.#member({ step: `.value(${index})` }, member, depth));
       index += 1;
     }
     return copy;
@@ -172,13 +173,15 @@ class Copier {
     const copy = new Set<unknown>();
     let index = 0;
     for (const member of set) {
-      copy.add(this.#member(`.member(${index})`, member, depth));
+      copy.add(this.#member({ step: `.member(${index})` }, member, depth));
       index += 1;
     }
     return copy;
   }
 
-  #member(step: string, value: unknown, depth: number): unknown {
+  #member(step: Step, value: unknown, depth: number): unknown {
+    // A scalar cannot be refused, and needs no path.
+    if (typeof value === "number" || typeof value === "string") return this.copy(value, depth + 1);
     this.#path.push(step);
     const copy = this.copy(value, depth + 1);
     this.#path.pop();
@@ -186,8 +189,9 @@ class Copier {
   }
 
   #refuse(what: string): never {
-    const path = this.#path.length > 12 ? [...this.#path.slice(0, 12), "..."] : this.#path;
-    throw new SluiceException("SERIALIZATION", `${this.#root}${path.join("")}: ${what} cannot be sent or stored`);
+    const path = this.#path.slice(0, 12).map(stepText).join("");
+    const more = this.#path.length > 12 ? "..." : "";
+    throw new SluiceException("SERIALIZATION", `${this.#root}${path}${more}: ${what} cannot be sent or stored`);
   }
 }
 
@@ -196,6 +200,11 @@ export function setOwn(target: Record<string, unknown>, key: string, value: unkn
   if (key === "__proto__")
     Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
   else target[key] = value;
+}
+
+function stepText(step: Step): string {
+  if (typeof step === "object") return step.step;
+  return typeof step === "number" ? `[${step}]` : memberPath(step);
 }
 
 function memberPath(key: string): string {

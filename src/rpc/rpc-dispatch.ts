@@ -43,6 +43,13 @@ export interface RpcDispatchOptions {
   readonly onSuperseded: (error: SluiceException) => void;
 }
 
+/** A message whose form was checked already. */
+export interface CheckedMessage {
+  readonly envelope: RequestEnvelope;
+  /** Given if the arguments are wire values that nobody else holds: about how large they are. */
+  readonly argumentBytes?: number;
+}
+
 /** The endpoint as a message finds it. */
 export interface DispatchTarget {
   readonly state: ServerState;
@@ -92,18 +99,19 @@ export class RpcDispatch {
       this.#deadLetter("malformed", "a message", error);
       return Promise.resolve(this.#errorReply("", error));
     }
-    return new Promise((resolve) => this.accept(envelope, target, resolve));
+    return new Promise((resolve) => this.accept({ envelope }, target, resolve));
   }
 
   /** {@link receive} of a checked message; calls `settle` once, at once if the turn has ended by then. */
-  accept(envelope: RequestEnvelope, target: DispatchTarget, settle: (reply: ReplyEnvelope) => void): void {
+  accept(message: CheckedMessage, target: DispatchTarget, settle: (reply: ReplyEnvelope) => void): void {
+    const { envelope, argumentBytes } = message;
     try {
       const internals = this.#admit(envelope, target);
       if (envelope.kind === "handshake") return settle(this.#valueReply(envelope, this.#handshake(envelope)));
       if (envelope.kind === "cancel") return settle(this.#cancel(envelope, internals));
       const served = this.#lookup(envelope);
       if (target.endpoint === undefined || internals === undefined) throw this.#unreachable();
-      this.#post(envelope, served, { endpoint: target.endpoint, internals, settle });
+      this.#post(envelope, served, { endpoint: target.endpoint, internals, settle, argumentBytes });
     } catch (error) {
       this.#refused(envelope, error);
       settle(this.#errorReply(envelope.id, error));
@@ -193,12 +201,17 @@ export class RpcDispatch {
       readonly endpoint: RpcEndpoint;
       readonly internals: EndpointInternals;
       readonly settle: (reply: ReplyEnvelope) => void;
+      readonly argumentBytes: number | undefined;
     },
   ): void {
     const { endpoint, internals } = to;
     const { clock, log } = this.#options.ports;
     const label = `${descriptor.name}.${envelope.method}`;
-    const { value: args, bytes } = copyMeasured(parseArguments(declaration, envelope, label), `${label} argument`);
+    const parsed = parseArguments(declaration, envelope, label);
+    const { value: args, bytes } =
+      to.argumentBytes !== undefined && parsed === envelope.args
+        ? { value: parsed, bytes: to.argumentBytes }
+        : copyMeasured(parsed, `${label} argument`);
     const arrivedMillis = clock.now();
     const deadlineMillis = envelope.remainingMillis === null ? undefined : arrivedMillis + envelope.remainingMillis;
     const cancellation = envelope.kind === "ask" ? new Cancellation() : undefined;

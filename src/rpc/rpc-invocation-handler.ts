@@ -9,6 +9,7 @@ import type { CallObserver } from "./call-filter.ts";
 import type { CallOptions } from "./call-options.ts";
 import { ENVELOPE_VERSION } from "./envelope/v1.ts";
 import type { MessageKind, ReplyEnvelope, RequestEnvelope } from "./envelope/v1.ts";
+import { Deadlines } from "./deadlines.ts";
 import {
   CancellationException,
   FencingTokenException,
@@ -49,6 +50,9 @@ interface Request {
   settled: boolean;
 }
 
+/** While no more calls than this are unanswered, the timeout of the next one shows where it was made. */
+const CALLS_WITH_STACK = 32;
+
 const NO_OPTIONS: CallOptions = {};
 
 /**
@@ -64,7 +68,10 @@ export class RpcInvocationHandler {
   readonly #caller: GatewayCaller;
   readonly #path: OrderedPath;
   readonly #givenEpoch: Epoch | undefined;
+  readonly #deadlines: Deadlines;
   #learntEpoch: Epoch | undefined;
+  // Asks and handshakes.
+  #unanswered = 0;
   // Calls that wait for the token, in order; undefined while none is being learnt.
   #waiting: ((failure?: SluiceException) => void)[] | undefined;
 
@@ -77,6 +84,7 @@ export class RpcInvocationHandler {
     this.#address = target.address;
     this.#givenEpoch = target.epoch;
     this.#caller = caller;
+    this.#deadlines = new Deadlines(caller.clock);
     this.#path = path;
   }
 
@@ -315,14 +323,16 @@ export class RpcInvocationHandler {
     const { clock } = this.#caller;
     const { promise, resolve, reject } = Promise.withResolvers<WireValue>();
     const startMillis = clock.now();
-    // Made here, so that its stack is the caller's (contract O6).
-    const timeout = new TimeoutException("");
+    // Made here, so that its stack is the caller's (contract O6); a flood of calls cannot afford it.
+    const timeout = this.#unanswered < CALLS_WITH_STACK ? new TimeoutException("") : undefined;
+    this.#unanswered += 1;
     let phase = "held by the caller's turn";
     let timer: ScheduledCallback | undefined;
     let ignoreCancellation: (() => void) | undefined;
     const settle = (result: ReplyEnvelope | SluiceException): void => {
       if (request.settled) return;
       request.settled = true;
+      this.#unanswered -= 1;
       timer?.cancel();
       ignoreCancellation?.();
       signal?.removeEventListener("abort", onAbort);
@@ -358,10 +368,11 @@ export class RpcInvocationHandler {
     if (request.deadlineMillis !== undefined) {
       const limitMillis = Math.max(0, request.deadlineMillis - startMillis);
       const expire = (): void => {
-        timeout.message = timeoutText(request, { address: this.#address, limitMillis, phase });
-        settle(timeout);
+        const error = timeout ?? new TimeoutException("");
+        error.message = timeoutText(request, { address: this.#address, limitMillis, phase });
+        settle(error);
       };
-      timer = clock.schedule(limitMillis, () => {
+      timer = this.#deadlines.add(startMillis + limitMillis, () => {
         // The callee knows more: its own answer at the deadline, if it is as near as that, goes first.
         if (phase === "sent") timer = clock.schedule(0, expire);
         else expire();

@@ -2,7 +2,7 @@ import { fromUnknown } from "../common/exceptions.ts";
 import type { SluiceException } from "../common/exceptions.ts";
 import { ROOT_CONTEXT } from "./call-context.ts";
 import type { ActivationReason, EndpointContext } from "./endpoint-context.ts";
-import type { ReplyEnvelope, RequestEnvelope } from "./envelope/v1.ts";
+import type { ReplyEnvelope } from "./envelope/v1.ts";
 import {
   EndpointNotStartedException,
   RecipientUnreachableException,
@@ -15,7 +15,7 @@ import type { GatewayDescriptor } from "./gateway-descriptor.ts";
 import type { HostPorts } from "./host-ports.ts";
 import { INTERNAL } from "./main-thread.ts";
 import { RpcDispatch } from "./rpc-dispatch.ts";
-import type { DispatchTarget } from "./rpc-dispatch.ts";
+import type { CheckedMessage, DispatchTarget } from "./rpc-dispatch.ts";
 import { RpcEndpoint } from "./rpc-endpoint.ts";
 import type { EndpointInternals } from "./rpc-endpoint.ts";
 import type { ServerState } from "./server-state.ts";
@@ -175,8 +175,8 @@ export class RpcServer {
   }
 
   /** {@link receive} of a message that is checked already; calls `settle` once, at once if its turn has ended by then. */
-  accept(envelope: RequestEnvelope, settle: (reply: ReplyEnvelope) => void): void {
-    this.#dispatch.accept(envelope, this.#target(), settle);
+  accept(message: CheckedMessage, settle: (reply: ReplyEnvelope) => void): void {
+    this.#dispatch.accept(message, this.#target(), settle);
   }
 
   /** Epoch and incarnation as replies carry them. */

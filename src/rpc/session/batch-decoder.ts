@@ -1,9 +1,10 @@
-import { checkWireValue } from "../../common/wire-value.ts";
+import { copyMeasured } from "../../common/wire-value.ts";
 import type { WireValue } from "../../common/wire-value.ts";
 import { parseRequestEnvelope } from "../envelope/v1.ts";
 import type { RequestEnvelope } from "../envelope/v1.ts";
 import { UnknownMessageException } from "../exceptions.ts";
 import { NO_TAIL } from "./batch-encoder.ts";
+import { jsonBytes } from "./plain-json.ts";
 import { isIntegers } from "./frame-decoder.ts";
 import { columnAt, runAt } from "./session-protocol.ts";
 import type { MessageBatch, MessageCause, MessageHead } from "./session-protocol.ts";
@@ -14,12 +15,15 @@ export interface NumberedMessage {
   /** To be looked at once more if it is not `sound`: then it need not be an envelope. */
   readonly envelope: RequestEnvelope;
   readonly sound: boolean;
+  /** About how large its arguments are, which nobody else holds. */
+  readonly argumentBytes: number;
 }
 
 /** What a part of a batch says, and whether an envelope may say so. */
 interface Checked<T> {
   readonly part: T;
   readonly sound: boolean;
+  readonly bytes?: number;
 }
 
 /** Reads the batches of one session. */
@@ -51,6 +55,7 @@ export class BatchDecoder {
 
   #messages(batch: MessageBatch): readonly NumberedMessage[] {
     const args = parseArgs(batch);
+    const meanBytes = Math.ceil(jsonBytes(batch.args) / Math.max(1, batch.count));
     const causes = batch.causes.map((cause) => ({ part: cause, sound: isCause(cause) }));
     const messages: NumberedMessage[] = [];
     for (let index = 0; index < batch.count; index += 1) {
@@ -91,6 +96,7 @@ export class BatchDecoder {
           trace: cause.part.trace,
         },
         sound: head.sound && cause.sound && own.sound,
+        argumentBytes: own.bytes ?? meanBytes,
       });
     }
     return messages;
@@ -176,8 +182,8 @@ function checkedClone(own: unknown): Checked<readonly WireValue[]> {
   // Not looked at unless it is sound.
   const part = own as readonly WireValue[];
   try {
-    checkWireValue(own, "argument");
-    return { part, sound: Array.isArray(own) };
+    const { value, bytes } = copyMeasured(part, "argument");
+    return { part: value, sound: Array.isArray(own), bytes };
   } catch {
     return { part, sound: false };
   }

@@ -13,7 +13,7 @@ import type { Epoch, Incarnation } from "../fencing/epoch.ts";
 export interface Recipient {
   readonly address: string;
   /** Lets one message in; calls `settle` once, at once if the message's turn has ended by then. */
-  accept(envelope: RequestEnvelope, settle: (reply: ReplyEnvelope) => void): void;
+  accept(message: NumberedMessage, settle: (reply: ReplyEnvelope) => void): void;
   /** The same for something that need not be an envelope, which is answered with a typed error then. */
   receive(message: unknown): Promise<ReplyEnvelope>;
   identity(): { readonly epoch: Epoch; readonly incarnation: Incarnation };
@@ -93,11 +93,8 @@ export class Conversation {
     if (bytes > MAX_DETACHED_BYTES) this.#told.clear();
   }
 
-  #admit(
-    { number, envelope, sound }: NumberedMessage,
-    own: OpenCount,
-    elsewhere: ReadonlySet<number> | undefined,
-  ): void {
+  #admit(message: NumberedMessage, own: OpenCount, elsewhere: ReadonlySet<number> | undefined): void {
+    const { number, envelope } = message;
     const valued = isValued(envelope.kind);
     if (number <= this.#last) {
       this.#repeated(number, envelope);
@@ -115,7 +112,7 @@ export class Conversation {
       if (this.#open.delete(number)) own.open -= 1;
       this.#settled(number, valued, reply);
     };
-    if (sound) this.#recipient.accept(envelope, settle);
+    if (message.sound) this.#recipient.accept(message, settle);
     else void this.#recipient.receive(envelope).then(settle);
     // Most have settled by now.
     if (!open) return;

@@ -49,9 +49,9 @@ export class DurableObjectHost {
     this.#sessions = new SessionAcceptor(
       {
         address,
-        accept: (envelope, settle) => {
-          options.onMessage?.(envelope);
-          this.#server.accept(envelope, settle);
+        accept: (message, settle) => {
+          options.onMessage?.(message.envelope);
+          this.#server.accept(message, settle);
         },
         receive: (message) => this.#server.receive(message),
         identity: () => this.#server.identity(),
