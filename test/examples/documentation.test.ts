@@ -5,10 +5,11 @@ import { describe, expect, it } from "vitest";
 
 const ROOT = join(import.meta.dirname, "../..");
 const COMPILER_TIMEOUT_MILLIS = 120_000;
-const PAGES = ["README.md", ...readdirSync(join(ROOT, "docs/rpc")).map((file) => `docs/rpc/${file}`)].filter(
-  // The reference shows declarations, which are no program.
-  (page) => page !== "docs/rpc/reference.md",
-);
+const DOCS = readdirSync(join(ROOT, "docs"), { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".md"))
+  .map((file) => `docs/${file}`);
+// The reference shows declarations, which are no program.
+const PAGES = ["README.md", ...DOCS].filter((page) => page !== "docs/rpc/reference.md");
 
 /** The TypeScript of a page, in its order: one module. */
 function programOf(markdown: string): string {
@@ -41,6 +42,14 @@ function compile(programs: Readonly<Record<string, string>>): string {
   }
 }
 
+describe("docs/README.md", () => {
+  it("leads to every page", () => {
+    const index = readFileSync(join(ROOT, "docs/README.md"), "utf8");
+    const pages = DOCS.filter((page) => page !== "docs/README.md").map((page) => page.replace("docs/", ""));
+    expect(pages.filter((page) => !index.includes(`](${page})`))).toEqual([]);
+  });
+});
+
 describe("the programs in the documentation", () => {
   it("compile", { timeout: COMPILER_TIMEOUT_MILLIS }, () => {
     const programs: Record<string, string> = {};
@@ -48,7 +57,7 @@ describe("the programs in the documentation", () => {
       const program = programOf(readFileSync(join(ROOT, page), "utf8"));
       if (program !== "") programs[`${page.replaceAll(/\W/g, "-")}.ts`] = program;
     }
-    expect(Object.keys(programs)).toHaveLength(3);
+    expect(Object.keys(programs)).toEqual(expect.arrayContaining(["README-md.ts", "docs-rpc-README-md.ts"]));
     expect(compile(programs)).toBe("");
   });
 
