@@ -22,13 +22,14 @@ export interface ChaosSummary {
   readonly phases: Readonly<Record<ChaosPhase, number>>;
   /** Runs that were asked for; some ended before the kill. */
   readonly jobs: number;
-  /** Acknowledged and then unknown, or never ended. */
+  /** Acknowledged and then unknown. */
   readonly lost: number;
   /** In the list of jobs beside those that were asked for. */
   readonly doubled: number;
   /** Ended in another way or with other rows than they should. */
   readonly wrong: number;
   readonly restarts: number;
+  /** What is wrong, in words; a job that does not end is here too. */
   readonly faults: readonly string[];
   readonly seconds: number;
 }
@@ -44,6 +45,7 @@ const MAX_DELAY_MILLIS: Readonly<Record<ChaosPhase, number>> = {
   cancelling: 100,
   finishing: 400,
 };
+const MAX_CHECKPOINT = 6;
 const POLL_MILLIS = 5;
 const EVENT_TIMEOUT_MILLIS = 20_000;
 const CLIENT_RETRY_MILLIS = 100;
@@ -59,6 +61,10 @@ interface Round {
   readonly idempotencyKey: string;
   /** Milliseconds from the moment that the phase has begun. */
   readonly delayMillis: number;
+  /** In which of its checkpoints, where the kill comes in one. */
+  readonly checkpoint: number;
+  /** The run was acknowledged as this job. */
+  readonly onJob: (jobId: string) => void;
 }
 
 /** One process state from beginning to end: jobs of all rounds lie side by side in it. */
@@ -70,16 +76,22 @@ export async function runChaos({ kills, seed, onProgress = () => undefined }: Ch
   const phases = { submission: 0, running: 0, checkpointing: 0, cancelling: 0, finishing: 0 };
   const faults: string[] = [];
   const jobs: string[] = [];
-  let [lost, wrong, restarts] = [0, 0, 0];
+  let [wrong, restarts] = [0, 0];
   for (let kill = 1; kill <= kills; kill += 1) {
     const phase = CHAOS_PHASES[(kill - 1) % CHAOS_PHASES.length] ?? "running";
     phases[phase] += 1;
     const delayMillis = random.between(0, MAX_DELAY_MILLIS[phase]);
-    const round = { platform, moduleId, idempotencyKey: `chaos-${seed}-${kill}`, delayMillis };
+    const round: Round = {
+      platform,
+      moduleId,
+      idempotencyKey: `chaos-${seed}-${kill}`,
+      delayMillis,
+      checkpoint: random.between(1, MAX_CHECKPOINT),
+      onJob: (jobId) => void jobs.push(jobId),
+    };
     const what = `kill ${kill} of ${kills}, ${phase} + ${delayMillis} ms`;
     try {
       const jobId = await ROUNDS[phase](round);
-      jobs.push(jobId);
       const job = await jobWhen(platform, jobId, ({ state }) => isTerminalJobStatus(state));
       restarts += job.restarts;
       const fault = await faultOfJob(platform, job, phase);
@@ -89,13 +101,12 @@ export async function runChaos({ kills, seed, onProgress = () => undefined }: Ch
       }
       onProgress(`${what}: ${job.state}, ${job.restarts} restarts${fault === undefined ? "" : `, ${fault}`}`);
     } catch (error) {
-      lost += 1;
       faults.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
       onProgress(faults.at(-1) ?? what);
     }
   }
   const listed = await listJobs(platform);
-  lost += jobs.filter((jobId) => !listed.includes(jobId)).length;
+  const lost = jobs.filter((jobId) => !listed.includes(jobId)).length;
   const doubled = listed.filter((jobId) => !jobs.includes(jobId)).length + (listed.length - new Set(listed).size);
   await sleep(QUIET_MILLIS);
   for (const name of platform.alarms()) faults.push(`${name} holds an alarm after the end of all jobs`);
@@ -123,9 +134,12 @@ const ROUNDS: Readonly<Record<ChaosPhase, (round: Round) => Promise<string>>> = 
     return jobId;
   },
   checkpointing: async (round) => {
+    const before = round.platform.events.length;
     const jobId = await submit(round);
-    await jobWhen(round.platform, jobId, runs);
-    await nextEvent(round.platform, /task-executor\S* rpc TaskExecutor\.triggerCheckpoint/);
+    await eventSince(round.platform, before, {
+      pattern: new RegExp(`task-executor/${jobId}-te-\\d+ rpc TaskExecutor\\.triggerCheckpoint`),
+      count: round.checkpoint,
+    });
     await killAndRestart(round);
     return jobId;
   },
@@ -141,8 +155,10 @@ const ROUNDS: Readonly<Record<ChaosPhase, (round: Round) => Promise<string>>> = 
     return jobId;
   },
   finishing: async (round) => {
+    const before = round.platform.events.length;
     const jobId = await submit(round);
-    await nextEvent(round.platform, new RegExp(`job-master/${jobId} rpc JobMaster\\.notifyEndOfData`));
+    const pattern = new RegExp(`job-master/${jobId} rpc JobMaster\\.notifyEndOfData`);
+    await eventSince(round.platform, before, { pattern, count: 1 });
     await killAndRestart(round);
     return jobId;
   },
@@ -154,8 +170,10 @@ async function killAndRestart({ platform, delayMillis }: Round): Promise<void> {
   await platform.restart();
 }
 
-function submit({ platform, moduleId, idempotencyKey }: Round): Promise<string> {
-  return insist(() => platform.client.runModule(moduleId, { idempotencyKey }));
+async function submit({ platform, moduleId, idempotencyKey, onJob }: Round): Promise<string> {
+  const jobId = await insist(() => platform.client.runModule(moduleId, { idempotencyKey }));
+  onJob(jobId);
+  return jobId;
 }
 
 /** As a client does that wants it: again, unless the answer says that it makes no sense. */
@@ -188,14 +206,17 @@ function runs(job: SluiceJobInfo): boolean {
   return (job.tasksTotal > 0 && job.tasksRunning === job.tasksTotal) || isTerminalJobStatus(job.state);
 }
 
-/** Waits for an event of an object that is still to come. */
-async function nextEvent(platform: Platform, pattern: RegExp): Promise<void> {
-  const seen = platform.events.length;
+/** Waits until so many events of this kind have come since there were `before`. */
+async function eventSince(
+  platform: Platform,
+  before: number,
+  { pattern, count }: { readonly pattern: RegExp; readonly count: number },
+): Promise<void> {
   for (let waited = 0; waited < EVENT_TIMEOUT_MILLIS; waited += POLL_MILLIS) {
-    if (platform.events.slice(seen).some((line) => pattern.test(line))) return;
+    if (platform.events.slice(before).filter((line) => pattern.test(line)).length >= count) return;
     await sleep(POLL_MILLIS);
   }
-  throw new Error(`no event ${pattern} within ${EVENT_TIMEOUT_MILLIS} ms`);
+  throw new Error(`fewer than ${count} events ${pattern} within ${EVENT_TIMEOUT_MILLIS} ms`);
 }
 
 async function faultOfJob(platform: Platform, job: SluiceJobInfo, phase: ChaosPhase): Promise<string | undefined> {

@@ -9,8 +9,12 @@ import { queryJob } from "./job-lookup.ts";
 import { route } from "./rest-handler.ts";
 import type { ClusterServices, RestRoute } from "./rest-handler.ts";
 
-/** How often a follower looks for new commits; they come with checkpoints, so rarely faster. */
-const FOLLOW_INTERVAL_MILLIS = 500;
+/**
+ * How often a follower looks for new commits: soon at first, for jobs that end soon, and after each commit; then more seldom,
+ * as commits come with checkpoints.
+ */
+const MIN_FOLLOW_INTERVAL_MILLIS = 25;
+const MAX_FOLLOW_INTERVAL_MILLIS = 500;
 const CHUNK_CHARACTERS = 64 * 1024;
 
 export const JOB_RESULTS_ROUTES: readonly RestRoute[] = [
@@ -43,11 +47,13 @@ async function* committedChunks(
   { jobId, prefix, follow }: ResultsRequest,
 ): AsyncGenerator<string, void, undefined> {
   const cursor: CommitCursor = new Map();
+  let intervalMillis = MIN_FOLLOW_INTERVAL_MILLIS;
   for (;;) {
     // Asked before reading: whatever was committed by the end of the job is read after it is known to have ended.
     const ended = !follow || isGloballyTerminal(await services.dispatcher.requestJobStatus(jobId));
     let chunk = "";
     for await (const line of readCommitted(services.objects, prefix, cursor)) {
+      intervalMillis = MIN_FOLLOW_INTERVAL_MILLIS;
       chunk += `${line}\n`;
       if (chunk.length < CHUNK_CHARACTERS) continue;
       yield chunk;
@@ -55,7 +61,8 @@ async function* committedChunks(
     }
     if (chunk !== "") yield chunk;
     if (ended) return;
-    await sleep(services.clock, FOLLOW_INTERVAL_MILLIS);
+    await sleep(services.clock, intervalMillis);
+    intervalMillis = Math.min(2 * intervalMillis, MAX_FOLLOW_INTERVAL_MILLIS);
   }
 }
 

@@ -25,6 +25,8 @@ export interface DispatcherServices {
     onResult: (result: R) => T | Later<T>,
     onError?: (error: SluiceException) => T | Later<T>,
   ) => Later<T>;
+  /** A turn of its own, after what this turn answers has left. */
+  readonly later: (body: () => undefined) => void;
   readonly jobMaster: (jobId: JobID) => JobMasterGateway;
   readonly resourceManager: () => ResourceManagerGateway;
 }

@@ -1,5 +1,6 @@
 import { ACKNOWLEDGE } from "../../common/acknowledge.ts";
 import type { Acknowledge } from "../../common/acknowledge.ts";
+import { milliseconds } from "../../common/duration.ts";
 import { SluiceException } from "../../common/exceptions.ts";
 import { brandId } from "../../common/ids.ts";
 import type { JobID, JobVertexID } from "../../common/ids.ts";
@@ -74,6 +75,7 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
       jobs: this.#jobs,
       results: this.#results,
       ask: (promise, onResult, onError) => this.ask(promise, onResult, onError),
+      later: (body) => void this.scheduleRunAsync(body, milliseconds(0)),
       jobMaster: (jobId) => this.#jobMaster(jobId),
       resourceManager: () => this.#resourceManager(),
     };
@@ -169,7 +171,7 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
     const result = this.#results.get(jobId);
     if (result !== undefined) return result.status;
     const job = this.#requireJob(jobId);
-    if (!job.started) return statusBeforeStart(job);
+    if (!this.#launcher.hasStarted(job)) return statusBeforeStart(job);
     return this.ask(
       this.#cache.get(`${jobId}/status`, () => this.#jobMaster(jobId).requestJobStatus()),
       (status) => status,

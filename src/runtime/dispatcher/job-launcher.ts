@@ -18,6 +18,8 @@ const MAX_ATTEMPTS_PER_SUBMISSION = 3;
 /** Brings accepted jobs to their JobMasters, and cancels too. */
 export class JobLauncher {
   readonly #services: DispatcherServices;
+  /** Jobs whose start was acknowledged to this activation; soon stored too. */
+  readonly #acknowledged = new Set<JobID>();
 
   constructor(services: DispatcherServices) {
     this.#services = services;
@@ -37,13 +39,15 @@ export class JobLauncher {
   /** SUB-01: answered when the JobMaster has acknowledged the start; every repetition waits for the same. */
   awaitStart(job: AcceptedJob, attempt = 1): JobSubmissionResult | Later<JobSubmissionResult> {
     const { jobId } = job;
-    const { ask, jobs, jobMaster, address } = this.#services;
+    const { ask, later, jobs, jobMaster, address } = this.#services;
     const graph = jobs.getGraph(jobId);
-    if (job.started || graph === undefined) return { jobId };
+    if (this.hasStarted(job) || graph === undefined) return { jobId };
     return ask<Acknowledge, JobSubmissionResult>(
       jobMaster(jobId).startJob(graph, address, job.quotas),
       () => {
-        this.#onStarted(jobId);
+        this.#acknowledged.add(jobId);
+        // The answer need not wait until it is durable: what is lost, the timer makes good.
+        later(() => this.#onStarted(jobId));
         return { jobId };
       },
       (error) => this.#onStartFailed(jobId, error, attempt),
@@ -54,12 +58,18 @@ export class JobLauncher {
   cancel(job: AcceptedJob): Acknowledge | Later<Acknowledge> {
     const { jobs } = this.#services;
     jobs.update(job.jobId, { cancelRequested: true });
-    if (!job.started) return ACKNOWLEDGE;
+    if (!this.hasStarted(job)) return ACKNOWLEDGE;
     return this.#sendCancel(job.jobId, ACKNOWLEDGE);
+  }
+
+  /** Whether its JobMaster has it. */
+  hasStarted({ jobId, started }: AcceptedJob): boolean {
+    return started || this.#acknowledged.has(jobId);
   }
 
   /** The job has ended, or was never there. */
   forget(jobId: JobID): void {
+    this.#acknowledged.delete(jobId);
     this.#services.timers.delete(START_TIMER + jobId);
     this.#services.timers.delete(CANCEL_TIMER + jobId);
   }
@@ -90,6 +100,7 @@ export class JobLauncher {
     timers.delete(START_TIMER + jobId);
     if (job === undefined || results.has(jobId)) return;
     jobs.update(jobId, { started: true });
+    this.#acknowledged.delete(jobId);
     if (job.cancelRequested) timers.set(CANCEL_TIMER + jobId, clock.now());
   }
 
