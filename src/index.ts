@@ -12,7 +12,8 @@ export type { RowFields, RowOf, TypeOf } from "./common/types/type-factories.ts"
 export type { TypeInformation } from "./common/types/type-information.ts";
 export type { DataStream, KeyedStream, WindowedStream, WindowResult } from "./streaming/api/data-stream.ts";
 export { defineJob } from "./streaming/api/define-job.ts";
-export type { CheckpointingOptions, JobOptions, RestartOptions } from "./streaming/api/define-job.ts";
+export type { CheckpointingOptions, JobOptions } from "./streaming/api/define-job.ts";
+export type { ExponentialDelayOptions, FailureRateOptions, RestartOptions } from "./streaming/api/restart-options.ts";
 export type { DataStreamSink } from "./streaming/api/program-step.ts";
 export type { StreamExecutionEnvironment } from "./streaming/api/stream-execution-environment.ts";
 export type { JobDefinition } from "./streaming/graph/job-definition.ts";

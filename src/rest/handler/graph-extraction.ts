@@ -17,10 +17,15 @@ import type { RunParameters } from "./run-request.ts";
 export async function extractJobGraph(
   services: ClusterServices,
   uploaded: UploadedModule,
-  { jobId, parallelism, strict }: RunParameters & { readonly jobId: JobID },
+  { jobId, parallelism, restartStrategy, strict }: RunParameters & { readonly jobId: JobID },
 ): Promise<JobGraph> {
   const text = await readModule(services, uploaded);
-  const request: GraphExtractionRequest = { jobId, strict, ...(parallelism === undefined ? {} : { parallelism }) };
+  const request: GraphExtractionRequest = {
+    jobId,
+    strict,
+    ...(parallelism === undefined ? {} : { parallelism }),
+    ...(restartStrategy === undefined ? {} : { restartStrategy }),
+  };
   const extract = async (): Promise<JobGraph> => ({
     ...parseJobGraph(await services.modules.extractGraph(uploaded.module, text, request)),
     jobId,

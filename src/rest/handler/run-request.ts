@@ -1,5 +1,8 @@
 import type { JobID } from "../../common/ids.ts";
+import { SluiceException } from "../../common/exceptions.ts";
 import { MAX_PARALLELISM } from "../../runtime/jobgraph/job-configuration.ts";
+import type { RestartStrategyConfiguration } from "../../runtime/jobgraph/job-configuration.ts";
+import { isRestartStrategyKey, parseRestartStrategy } from "../../runtime/jobgraph/restart-strategy-options.ts";
 import type { UploadedModule } from "../../runtime/messages/job-submission.ts";
 import type { JarPlanPostHeaders, JarRunHeaders } from "../messages/jar-messages.ts";
 import { RestHandlerException } from "../rest-handler-exception.ts";
@@ -10,10 +13,12 @@ export interface RunParameters {
   readonly jobId: JobID | undefined;
   readonly parallelism: number | undefined;
   readonly strict: boolean;
+  /** For a job that sets none itself (contract: runtime-semantics FO-14). */
+  readonly restartStrategy: RestartStrategyConfiguration | undefined;
   readonly entryClass: string | undefined;
 }
 
-/** Of Flink's configuration keys the one that a module's job can take from outside. */
+/** Of Flink's configuration keys the ones that a module's job can take from outside: this, and `restart-strategy.*`. */
 const PARALLELISM_KEY = "parallelism.default";
 
 type PlanRequest = Pick<HandlerRequest<typeof JarPlanPostHeaders>, "query" | "body">;
@@ -35,13 +40,17 @@ export function planParameters({ query, body }: PlanRequest): RunParameters {
   }
   const configuration = body.flinkConfiguration ?? {};
   for (const key of Object.keys(configuration)) {
-    if (key === PARALLELISM_KEY) continue;
-    throw new RestHandlerException(400, `flinkConfiguration: expected no key but ${PARALLELISM_KEY}, got "${key}"`);
+    if (key === PARALLELISM_KEY || isRestartStrategyKey(key)) continue;
+    throw new RestHandlerException(
+      400,
+      `flinkConfiguration: expected no key but ${PARALLELISM_KEY} and restart-strategy.*, got "${key}"`,
+    );
   }
   return {
     jobId: body.jobId,
     parallelism: body.parallelism ?? query.parallelism ?? configuredParallelism(configuration[PARALLELISM_KEY]),
     strict: query.strict ?? false,
+    restartStrategy: configuredRestartStrategy(configuration),
     entryClass: body.entryClass ?? query["entry-class"],
   };
 }
@@ -68,6 +77,17 @@ export function checkEntryClass(parameters: RunParameters, { name, jobName }: Up
     400,
     `entryClass: ${name} defines only the job "${jobName}", got "${parameters.entryClass}"`,
   );
+}
+
+function configuredRestartStrategy(
+  configuration: Readonly<Record<string, string>>,
+): RestartStrategyConfiguration | undefined {
+  try {
+    return parseRestartStrategy(configuration);
+  } catch (error) {
+    if (!SluiceException.is(error, "INVALID_ARGUMENT")) throw error;
+    throw new RestHandlerException(400, `flinkConfiguration.${error.message}`);
+  }
 }
 
 function configuredParallelism(text: string | undefined): number | undefined {

@@ -25,5 +25,16 @@ export function describeRestartStrategy(strategy: RestartStrategyConfiguration):
       return "Restart deactivated.";
     case "fixed-delay":
       return `Restart with fixed delay (${strategy.delayMillis} ms). #${strategy.attempts} restart attempts.`;
+    case "failure-rate":
+      return (
+        `Failure rate restart with maximum of ${strategy.maxFailuresPerInterval} failures within interval ` +
+        `${strategy.intervalMillis} ms and fixed delay ${strategy.delayMillis} ms.`
+      );
+    case "exponential-delay":
+      return (
+        `Restart with exponential delay: starting at ${strategy.initialBackoffMillis} ms, increasing by ` +
+        `${strategy.backoffMultiplier}, with maximum ${strategy.maxBackoffMillis} ms. Delay resets after ` +
+        `${strategy.resetBackoffThresholdMillis} ms with jitter ${strategy.jitterFactor}.`
+      );
   }
 }

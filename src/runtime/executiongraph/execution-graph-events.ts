@@ -4,7 +4,8 @@ import type { JobStatus } from "../messages/job-status.ts";
 import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { TaskMetrics } from "../messages/task-metrics.ts";
 import type { RecordedFailure } from "./exception-history.ts";
-import type { AssignedSlot } from "./execution.ts";
+import type { AdoptedAttempt, AttemptPlace, SlotAssignment } from "./execution.ts";
+import type { RestartCounts } from "./restart-counts.ts";
 
 /**
  * Everything that changes an execution graph, as plain data: the graph at any moment is its job graph plus the events
@@ -28,18 +29,23 @@ export type ExecutionGraphEvent =
       readonly metrics?: TaskMetrics;
     }
   | {
-      /** Subtask i of every vertex goes to slot i. */
       readonly kind: "slots-assigned";
-      readonly slots: readonly AssignedSlot[];
+      readonly attemptIds: readonly ExecutionAttemptID[];
+      readonly slots: SlotAssignment;
     }
   | { readonly kind: "deployment-acknowledged"; readonly attemptId: ExecutionAttemptID }
   | { readonly kind: "metrics-reported"; readonly attemptId: ExecutionAttemptID; readonly metrics: TaskMetrics }
   | { readonly kind: "end-of-data"; readonly attemptIds: readonly ExecutionAttemptID[] }
   | {
-      /** New attempts for every subtask; per vertex the ids by subtask index. */
+      /** New attempts for some subtasks, in the place of ended ones. */
       readonly kind: "executions-reset";
-      readonly attemptNumber: number;
-      readonly attemptIds: readonly (readonly ExecutionAttemptID[])[];
+      readonly attempts: readonly AttemptPlace[];
+      readonly nowMillis: number;
+    }
+  | {
+      /** Attempts of an earlier life take the places of ones that were not deployed. */
+      readonly kind: "executions-adopted";
+      readonly attempts: readonly AdoptedAttempt[];
       readonly nowMillis: number;
     }
   | {
@@ -50,9 +56,8 @@ export type ExecutionGraphEvent =
     }
   | {
       readonly kind: "restart-decided";
-      /** Whether the restart strategy pays for it; the infrastructure's failures are free. */
-      readonly charged: boolean;
-      readonly nowMillis: number;
+      /** The restart counted in. */
+      readonly restarts: RestartCounts;
     }
   /** The job got further than before, so free restarts are counted anew. */
   | { readonly kind: "progress-made" };

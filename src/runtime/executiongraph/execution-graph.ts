@@ -7,11 +7,11 @@ import { JOB_STATUSES, type JobStatus } from "../messages/job-status.ts";
 import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { JobGraph, JobVertex } from "../jobgraph/job-graph.ts";
 import { ExceptionHistory } from "./exception-history.ts";
-import { newExecution, zeroPerState, type Execution, type MutableExecution } from "./execution.ts";
+import { newExecution, zeroPerState, type AttemptPlace, type Execution, type MutableExecution } from "./execution.ts";
 import { canTransitionExecution } from "./execution-transitions.ts";
 import type { ExecutionGraphEvent } from "./execution-graph-events.ts";
 import { canTransitionJob } from "./job-status-transitions.ts";
-import { countRestart, NO_RESTARTS, type RestartCounts } from "./restart-counts.ts";
+import { NO_RESTARTS, type RestartCounts } from "./restart-counts.ts";
 
 /** One vertex with the current attempt of each of its subtasks. */
 export interface ExecutionJobVertex {
@@ -114,8 +114,9 @@ export class ExecutionGraph {
         for (const attemptId of event.attemptIds) this.#changeExecution(this.#require(attemptId), event);
         return;
       case "slots-assigned":
-        for (const { executions } of this.#vertices) {
-          for (const execution of executions) execution.slot = event.slots[execution.subtaskIndex];
+        for (const attemptId of event.attemptIds) {
+          const execution = this.#require(attemptId);
+          execution.slot = event.slots.get(execution.subtaskIndex);
         }
         return;
       case "deployment-acknowledged":
@@ -129,12 +130,14 @@ export class ExecutionGraph {
         return;
       case "executions-reset":
         return this.#reset(event);
+      case "executions-adopted":
+        return this.#adopt(event);
       case "failure-recorded":
         if (event.concurrent) this.#exceptions.addConcurrent(event.failure);
         else this.#exceptions.addRoot(event.failure);
         return;
       case "restart-decided":
-        this.#restarts = countRestart(this.#restarts, event.charged, event.nowMillis);
+        this.#restarts = event.restarts;
         return;
       case "progress-made":
         this.#restarts = { ...this.#restarts, freeWithoutProgress: 0 };
@@ -169,25 +172,47 @@ export class ExecutionGraph {
     if (event.metrics !== undefined) execution.metrics = event.metrics;
   }
 
-  #reset(event: ExecutionGraphEvent & { readonly kind: "executions-reset" }): void {
-    for (const execution of this.#byAttempt.values()) {
-      if (!isTerminalExecutionState(execution.state)) {
-        throw new SluiceException("ILLEGAL_STATE", `attempt ${execution.attemptId}: reset while ${execution.state}`);
+  #reset({ attempts, nowMillis }: ExecutionGraphEvent & { readonly kind: "executions-reset" }): void {
+    for (const place of attempts) {
+      const old = this.#vertices[place.vertexIndex]?.executions[place.subtaskIndex];
+      if (old !== undefined && !isTerminalExecutionState(old.state)) {
+        throw new SluiceException("ILLEGAL_STATE", `attempt ${old.attemptId}: reset while ${old.state}`);
       }
-      this.#counts[execution.state] -= 1;
+      this.#put(place, "CREATED", nowMillis);
     }
-    this.#byAttempt.clear();
-    for (const [vertexIndex, vertex] of this.#vertices.entries()) {
-      const attemptIds = event.attemptIds[vertexIndex] ?? [];
-      vertex.executions = attemptIds.map((attemptId, subtaskIndex) =>
-        newExecution(
-          { attemptId, attemptNumber: event.attemptNumber, vertex: vertex.jobVertex, subtaskIndex },
-          event.nowMillis,
-        ),
-      );
-      for (const execution of vertex.executions) this.#byAttempt.set(execution.attemptId, execution);
+  }
+
+  #adopt({ attempts, nowMillis }: ExecutionGraphEvent & { readonly kind: "executions-adopted" }): void {
+    for (const { slot, endOfData, ...place } of attempts) {
+      const old = this.#vertices[place.vertexIndex]?.executions[place.subtaskIndex];
+      if (old?.state !== "SCHEDULED") {
+        throw new SluiceException("ILLEGAL_STATE", `attempt ${place.attemptId}: takes a place that is ${old?.state}`);
+      }
+      const execution = this.#put(place, "RUNNING", nowMillis);
+      execution.slot = slot;
+      execution.endOfData = endOfData;
+      execution.deploymentAcknowledged = true;
     }
-    this.#counts.CREATED += this.#byAttempt.size;
+  }
+
+  /** Places a new attempt, over the one that was there. */
+  #put(place: AttemptPlace, state: ExecutionState, nowMillis: number): MutableExecution {
+    const { attemptId, attemptNumber, vertexIndex, subtaskIndex } = place;
+    const vertex = this.#vertices[vertexIndex];
+    if (vertex === undefined || subtaskIndex >= vertex.jobVertex.parallelism) {
+      throw new SluiceException("ILLEGAL_STATE", `attempt ${attemptId}: no subtask ${subtaskIndex} of ${vertexIndex}`);
+    }
+    const old = vertex.executions[subtaskIndex];
+    if (old !== undefined) {
+      this.#byAttempt.delete(old.attemptId);
+      this.#counts[old.state] -= 1;
+    }
+    const identity = { attemptId, attemptNumber, vertex: vertex.jobVertex, subtaskIndex };
+    const execution = newExecution(identity, state, nowMillis);
+    vertex.executions[subtaskIndex] = execution;
+    this.#byAttempt.set(attemptId, execution);
+    this.#counts[state] += 1;
+    return execution;
   }
 
   #require(attemptId: ExecutionAttemptID): MutableExecution {

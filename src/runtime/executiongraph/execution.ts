@@ -10,6 +10,23 @@ export interface AssignedSlot {
   readonly location: ResourceID;
 }
 
+/** Slots by subtask index: subtask i of every vertex goes to the slot of i (SCH-07). */
+export type SlotAssignment = ReadonlyMap<number, AssignedSlot>;
+
+/** Where an attempt stands in its graph. */
+export interface AttemptPlace {
+  readonly attemptId: ExecutionAttemptID;
+  readonly attemptNumber: number;
+  readonly vertexIndex: number;
+  readonly subtaskIndex: number;
+}
+
+/** An attempt that an earlier life of the JobMaster deployed, and that runs. */
+export interface AdoptedAttempt extends AttemptPlace {
+  readonly slot: AssignedSlot;
+  readonly endOfData: boolean;
+}
+
 /** One attempt of one subtask (Flink `Execution`). Changed by `ExecutionGraph.apply` only. */
 export interface Execution {
   readonly attemptId: ExecutionAttemptID;
@@ -36,13 +53,14 @@ export type MutableExecution = { -readonly [Field in keyof Execution]: Execution
 
 export function newExecution(
   identity: Pick<Execution, "attemptId" | "attemptNumber" | "vertex" | "subtaskIndex">,
+  state: ExecutionState,
   nowMillis: number,
 ): MutableExecution {
   const stateTimestamps = zeroPerState();
-  stateTimestamps.CREATED = nowMillis;
+  stateTimestamps[state] = nowMillis;
   return {
     ...identity,
-    state: "CREATED",
+    state,
     stateTimestamps,
     slot: undefined,
     deploymentAcknowledged: false,

@@ -17,9 +17,31 @@ export interface CheckpointConfiguration {
   readonly retained: number;
 }
 
+/** When a job that failed starts again (contract FO-15 to FO-17). */
 export type RestartStrategyConfiguration =
   | { readonly kind: "none" }
-  | { readonly kind: "fixed-delay"; readonly attempts: number; readonly delayMillis: number };
+  | { readonly kind: "fixed-delay"; readonly attempts: number; readonly delayMillis: number }
+  | {
+      readonly kind: "failure-rate";
+      /** More failures than this within the interval end the job. */
+      readonly maxFailuresPerInterval: number;
+      readonly intervalMillis: number;
+      readonly delayMillis: number;
+    }
+  | ExponentialDelayConfiguration;
+
+export interface ExponentialDelayConfiguration {
+  readonly kind: "exponential-delay";
+  readonly initialBackoffMillis: number;
+  readonly maxBackoffMillis: number;
+  readonly backoffMultiplier: number;
+  /** Largest part of a backoff that chance adds or takes away; from 0 to 1. */
+  readonly jitterFactor: number;
+  /** A job that ran so long since its last restart begins with the initial backoff again. */
+  readonly resetBackoffThresholdMillis: number;
+  /** Restarts in a row, without such a reset between them, after which the job fails. */
+  readonly attemptsBeforeResetBackoff: number;
+}
 
 /** Flink's defaults where Flink has one (contract: runtime-semantics section 3). */
 export const CHECKPOINT_DEFAULTS: Omit<CheckpointConfiguration, "intervalMillis"> = {
@@ -30,7 +52,10 @@ export const CHECKPOINT_DEFAULTS: Omit<CheckpointConfiguration, "intervalMillis"
   retained: 1,
 };
 
-/** The first slice restarts the whole job at most three times, a second after each failure. */
+/**
+ * Of a job that says nothing, with checkpoints or without. Flink's default would restart a job with checkpoints for ever
+ * and one without never (FO-14); a job that fails at the same record each time is to end, and say why.
+ */
 export const DEFAULT_RESTART_STRATEGY: RestartStrategyConfiguration = {
   kind: "fixed-delay",
   attempts: 3,

@@ -77,6 +77,24 @@ const jobConfiguration = z.strictObject({
   restartStrategy: z.discriminatedUnion("kind", [
     z.strictObject({ kind: z.literal("none") }),
     z.strictObject({ kind: z.literal("fixed-delay"), attempts: whole(0), delayMillis: whole(0) }),
+    z.strictObject({
+      kind: z.literal("failure-rate"),
+      maxFailuresPerInterval: whole(1),
+      intervalMillis: whole(1),
+      delayMillis: whole(0),
+    }),
+    z.strictObject({
+      kind: z.literal("exponential-delay"),
+      initialBackoffMillis: whole(1),
+      maxBackoffMillis: whole(1),
+      backoffMultiplier: z.number(expected("a number of at least 1")).min(1, expected("a number of at least 1")),
+      jitterFactor: z
+        .number(expected("a number from 0 to 1"))
+        .min(0, expected("a number from 0 to 1"))
+        .max(1, expected("a number from 0 to 1")),
+      resetBackoffThresholdMillis: whole(1),
+      attemptsBeforeResetBackoff: whole(1),
+    }),
   ]),
   userConfiguration: z.record(z.string(), z.string(expected("a string"))),
 });

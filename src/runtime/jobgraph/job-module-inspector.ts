@@ -1,4 +1,5 @@
 import type { JobID } from "../../common/ids.ts";
+import type { RestartStrategyConfiguration } from "./job-configuration.ts";
 import type { JobGraph, JobModuleReference } from "./job-graph.ts";
 
 /**
@@ -30,6 +31,8 @@ export interface InspectedModule {
 export interface GraphExtractionRequest {
   readonly jobId: JobID;
   readonly parallelism?: number;
+  /** For a job that sets none itself (FO-14). */
+  readonly restartStrategy?: RestartStrategyConfiguration;
   /** What is a warning otherwise (a stateful operator without `uid()`) is a fault. */
   readonly strict?: boolean;
 }

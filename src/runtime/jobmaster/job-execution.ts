@@ -1,5 +1,4 @@
-import type { ScheduledCallback } from "../../common/clock.ts";
-import { milliseconds, minutes } from "../../common/duration.ts";
+import { milliseconds } from "../../common/duration.ts";
 import { SluiceException } from "../../common/exceptions.ts";
 import type { ExecutionAttemptID, JobVertexID } from "../../common/ids.ts";
 import { allSourcesAtEnd } from "../checkpoint/checkpoint-plan.ts";
@@ -25,11 +24,9 @@ import type { JobMasterServices } from "./job-master-services.ts";
 import type { JobMasterStorage, StoredJob } from "./job-master-storage.ts";
 import { recordSchedulerEvent } from "./scheduler-event-recorder.ts";
 import type { SlotPool } from "./slot-pool.ts";
+import { SlotRequests } from "./slot-requests.ts";
 import type { TaskManagerTracker } from "./task-manager-tracker.ts";
 import { TaskOperations } from "./task-operations.ts";
-
-/** How long a job waits for all its slots before it fails over (SCH-13). */
-export const SLOT_REQUEST_TIMEOUT = minutes(5);
 
 export interface JobExecutionParts {
   readonly services: JobMasterServices;
@@ -52,10 +49,12 @@ export class JobExecution {
   readonly #quotas: JobQuotas;
   readonly #scheduler: DefaultScheduler;
   readonly #tasks: TaskOperations;
+  readonly #slotRequests: SlotRequests;
   readonly #stats: CheckpointStatsTracker;
   #checkpointing: Checkpointing | undefined;
   #restoreOf: (execution: Execution) => TaskRestore | undefined = () => undefined;
-  #slotTimeout: ScheduledCallback | undefined;
+  /** Why this is not the first life, until it is known that tasks are deployed again. */
+  #recovery: SerializedThrowable | undefined;
   /** Attempts that finished, and whether a source may have come to its end, since the coordinator was last told. */
   #finished: ExecutionAttemptID[] = [];
   #dataMayHaveEnded = false;
@@ -74,6 +73,17 @@ export class JobExecution {
       storage.checkpointCounts,
     );
     this.#scheduler = new DefaultScheduler(new SchedulerState(this.graph), services, (event) => this.#onEvent(event));
+    this.#slotRequests = new SlotRequests(
+      { services, pool: parts.pool, state: this.#scheduler.state },
+      {
+        onFulfilled: (slotRequestId, slots) => {
+          this.#countRecovery();
+          this.handle({ kind: "slots-fulfilled", slotRequestId, slots });
+        },
+        onFailed: (slotRequestId, failure) => this.handle({ kind: "slot-request-failed", slotRequestId, failure }),
+        onExcess: (slot) => this.freeSlot(slot, new SluiceException("JOB_MASTER", "the job needs this slot no longer")),
+      },
+    );
     this.#tasks = new TaskOperations(services, taskManagers, {
       onDeployed: (attemptId) => this.handle({ kind: "deployment-acknowledged", attemptId }),
       onDeploymentFailed: (attemptId, failure) => this.handle({ kind: "attempt-failed", attemptId, failure }),
@@ -100,6 +110,7 @@ export class JobExecution {
     const { storage } = this.#parts;
     const { ending } = storage;
     const lost = ending === undefined ? recovery : undefined;
+    this.#recovery = lost;
     const attemptNumber = storage.attemptNumber + 1;
     this.handle({ kind: "create", attemptNumber, ...(lost === undefined ? {} : { recovery: lost }) });
     if (ending?.kind === "cancel") this.handle({ kind: "cancel" });
@@ -144,21 +155,12 @@ export class JobExecution {
 
   /** Slots came: runs what waited for them. */
   onSlotsOffered(): void {
-    const { slotRequestId } = this.#scheduler.state;
-    if (this.graph.size === 0 || this.graph.counts.SCHEDULED !== this.graph.size) return;
-    const allocated = this.#parts.pool.allocate();
-    if (allocated === undefined) return;
-    this.#slotTimeout?.cancel();
-    for (const slot of allocated.excess) {
-      this.freeSlot(slot, new SluiceException("JOB_MASTER", "the job needs this slot no longer"));
-    }
-    this.handle({ kind: "slots-fulfilled", slotRequestId, slots: allocated.slots });
+    this.#slotRequests.serve();
   }
 
-  /** The newest slot request cannot be fulfilled (SCH-13, SCH-16). */
+  /** What waits for slots waits in vain (SCH-16). */
   onSlotRequestFailed(reason: string): void {
-    const failure = serializeThrowable(new SluiceException("NO_RESOURCE_AVAILABLE", reason));
-    this.handle({ kind: "slot-request-failed", slotRequestId: this.#scheduler.state.slotRequestId, failure });
+    this.#slotRequests.failAll(reason);
   }
 
   /** Gives a slot back to its TaskExecutor. */
@@ -173,6 +175,12 @@ export class JobExecution {
         () => undefined,
         () => undefined,
       );
+  }
+
+  #countRecovery(): void {
+    const failure = this.#recovery;
+    this.#recovery = undefined;
+    if (failure !== undefined) this.handle({ kind: "recovery-restart", failure });
   }
 
   #restoreState(): void {
@@ -191,19 +199,13 @@ export class JobExecution {
   }
 
   #perform(effect: SchedulerEffect): void {
-    const { services, pool } = this.#parts;
+    const { services } = this.#parts;
     switch (effect.kind) {
       case "request-slots":
-        this.#slotTimeout?.cancel();
-        this.#slotTimeout = services.executor.schedule(() => {
-          this.onSlotRequestFailed(
-            `the job needs ${pool.required} slots and got ${pool.size} within ${SLOT_REQUEST_TIMEOUT / 1_000} s`,
-          );
-          return undefined;
-        }, SLOT_REQUEST_TIMEOUT);
-        return this.onSlotsOffered();
+        this.#slotRequests.open(effect.slotRequestId);
+        return this.#slotRequests.serve();
       case "deploy-tasks":
-        return this.#tasks.deploy(createTaskDeployments(this.graph, this.#restoreOf));
+        return this.#tasks.deploy(createTaskDeployments(this.graph, effect.attemptIds, this.#restoreOf));
       case "cancel-tasks":
         return this.#tasks.cancel(
           effect.attemptIds
@@ -221,7 +223,7 @@ export class JobExecution {
       case "restore-state":
         return this.#restoreState();
       case "job-terminated":
-        this.#slotTimeout?.cancel();
+        this.#slotRequests.close();
         return this.#parts.onTerminated();
     }
   }
@@ -254,6 +256,10 @@ export class JobExecution {
     this.handle({ kind: "cancel-failed", attemptId });
     // A late answer about an attempt that ended otherwise: its slot may have a later one's tasks by now.
     if (reachable || slot === undefined || !current) return;
-    this.freeSlot(slot, new SluiceException("CANCEL_TASK", "a task here could not be cancelled"));
+    const cause = new SluiceException("CANCEL_TASK", "a task here could not be cancelled");
+    this.freeSlot(slot, cause);
+    // Tasks of other regions may have shared it.
+    const failure = serializeThrowable(cause, { infrastructure: true });
+    this.handle({ kind: "slots-lost", allocationIds: new Set([slot.allocationId]), failure });
   }
 }

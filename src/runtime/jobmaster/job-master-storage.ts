@@ -46,6 +46,8 @@ const RestartCountsType = z.object({
   charged: z.int(),
   freeWithoutProgress: z.int(),
   lastMillis: z.number(),
+  failureTimestamps: z.array(z.number()).exactOptional(),
+  backoff: z.object({ attempts: z.int(), nextMillis: z.number() }).exactOptional(),
 });
 const CheckpointPointerType = z.object({
   checkpointId: z.int(),

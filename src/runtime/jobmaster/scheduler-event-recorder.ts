@@ -9,7 +9,9 @@ import type { JobMasterStorage } from "./job-master-storage.ts";
 export function recordSchedulerEvent(event: SchedulerEvent, graph: ExecutionGraph, storage: JobMasterStorage): void {
   switch (event.kind) {
     case "executions-reset":
-      return storage.putAttemptNumber(event.attemptNumber);
+      return storage.putAttemptNumber(
+        event.attempts.reduce((highest, { attemptNumber }) => Math.max(highest, attemptNumber), storage.attemptNumber),
+      );
     case "restart-decided":
     case "progress-made":
       return storage.putRestarts(graph.restarts);

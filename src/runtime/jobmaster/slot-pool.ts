@@ -1,5 +1,5 @@
 import type { AllocationID, ResourceID } from "../../common/ids.ts";
-import type { AssignedSlot } from "../executiongraph/execution.ts";
+import type { AssignedSlot, SlotAssignment } from "../executiongraph/execution.ts";
 import type { SlotOffer } from "../messages/slots.ts";
 
 interface PooledSlot extends AssignedSlot {
@@ -11,6 +11,8 @@ export class SlotPool {
   /** Slots the job needs. */
   readonly required: number;
   readonly #slots = new Map<AllocationID, PooledSlot>();
+  /** A report for every TaskExecutor must not look at every slot. */
+  readonly #byLocation = new Map<ResourceID, Set<AllocationID>>();
 
   constructor(required: number) {
     this.required = required;
@@ -30,25 +32,49 @@ export class SlotPool {
       if (held !== undefined) return held.location === location;
       if (!takeAll && this.#slots.size >= this.required) return false;
       this.#slots.set(allocationId, { allocationId, location, slotIndex });
+      const here = this.#byLocation.get(location) ?? new Set();
+      this.#byLocation.set(location, here.add(allocationId));
       return true;
     });
   }
 
   /**
-   * The required slots, neighbours on one TaskExecutor next to each other and in the same order each time, so that a
-   * restart on the same slots puts every subtask where it was; `undefined` while there are too few.
+   * Slots for subtasks by index: the one that others of the same index run in, else a free one, neighbours on one
+   * TaskExecutor next to each other and in the same order each time, so that a restart on the same slots puts every
+   * subtask where it was. `undefined` while there are too few.
+   *
+   * @param occupied slots in use; one that is not held any more is not counted on.
+   * @returns `excess`: free slots beyond what the job requires.
    */
-  allocate(): { readonly slots: readonly AssignedSlot[]; readonly excess: readonly AssignedSlot[] } | undefined {
-    if (this.#slots.size < this.required) return undefined;
-    const ordered = [...this.#slots.values()].sort(
-      (left, right) => compareText(left.location, right.location) || left.slotIndex - right.slotIndex,
-    );
-    return { slots: ordered.slice(0, this.required), excess: ordered.slice(this.required) };
+  allocate(
+    occupied: SlotAssignment,
+    subtasks: ReadonlySet<number>,
+  ): { readonly slots: SlotAssignment; readonly excess: readonly AssignedSlot[] } | undefined {
+    const inUse = new Set([...occupied.values()].map(({ allocationId }) => allocationId));
+    const free = [...this.#slots.values()]
+      .filter(({ allocationId }) => !inUse.has(allocationId))
+      .sort((left, right) => compareText(left.location, right.location) || left.slotIndex - right.slotIndex);
+    const slots = new Map<number, AssignedSlot>();
+    let taken = 0;
+    for (const subtask of [...subtasks].sort((left, right) => left - right)) {
+      const shared = occupied.get(subtask);
+      if (shared !== undefined && this.#slots.has(shared.allocationId)) {
+        slots.set(subtask, shared);
+        continue;
+      }
+      const slot = free[taken];
+      if (slot === undefined) return undefined;
+      slots.set(subtask, { allocationId: slot.allocationId, location: slot.location });
+      taken += 1;
+    }
+    const excess = Math.min(free.length - taken, Math.max(0, this.size - this.required));
+    return { slots, excess: excess === 0 ? [] : free.slice(-excess) };
   }
 
   /** @returns whether it was held, by this TaskExecutor. */
   remove(location: ResourceID, allocationId: AllocationID): boolean {
     if (this.#slots.get(allocationId)?.location !== location) return false;
+    this.#byLocation.get(location)?.delete(allocationId);
     return this.#slots.delete(allocationId);
   }
 
@@ -56,13 +82,12 @@ export class SlotPool {
   removeLocation(location: ResourceID): ReadonlySet<AllocationID> {
     const removed = new Set(this.allocationsOf(location));
     for (const allocationId of removed) this.#slots.delete(allocationId);
+    this.#byLocation.delete(location);
     return removed;
   }
 
   allocationsOf(location: ResourceID): readonly AllocationID[] {
-    return [...this.#slots.values()]
-      .filter((slot) => slot.location === location)
-      .map(({ allocationId }) => allocationId);
+    return [...(this.#byLocation.get(location) ?? [])];
   }
 }
 

@@ -33,12 +33,13 @@ export class TaskOperations {
   deploy(deployments: readonly TaskDeployment[]): void {
     for (const { execution, slot, descriptor } of deployments) {
       const { attemptId } = execution;
+      // An earlier one of these has failed, and its region with it.
+      if (execution.state !== "DEPLOYING") continue;
       const gateway = this.#taskManagers.get(slot.location)?.gateway;
       if (gateway === undefined) {
         const gone = new SluiceException("TASK_SUBMISSION", `TaskExecutor ${slot.location} is not registered any more`);
         this.#listener.onDeploymentFailed(attemptId, serializeThrowable(gone, { infrastructure: true }));
-        // The whole job fails over: what is left of these attempts is canceled already.
-        return;
+        continue;
       }
       this.#services.whenSettled(
         gateway.submitTask(descriptor, this.#services.jobMasterId),

@@ -1,4 +1,4 @@
-import { fromUnknown } from "../../common/exceptions.ts";
+import { fromUnknown, SluiceException } from "../../common/exceptions.ts";
 
 /** A failure as data: what crosses component borders and is shown in the exception history. */
 export interface SerializedThrowable {
@@ -24,14 +24,19 @@ export const MAX_THROWABLE_CHARACTERS = 16_384;
 /** What the thrower knows about a failure beside the error itself. */
 export type ThrowableTraits = Pick<SerializedThrowable, "nonRecoverable" | "infrastructure">;
 
-/** Any thrown value as data, its cause chain within the stack's text (as Java prints it). Total. */
+/**
+ * Any thrown value as data, its cause chain within the stack's text (as Java prints it). One with a SUPPRESS_RESTARTS in
+ * the chain is not recoverable (contract FO-12). Total.
+ */
 export function serializeThrowable(error: unknown, traits: ThrowableTraits = {}): SerializedThrowable {
   const exception = fromUnknown(error);
   const lines: string[] = [];
+  let suppressed = false;
   let link: unknown = exception;
   for (let depth = 0; link instanceof Error && depth < 16; depth += 1) {
     const remote = "remoteStack" in link && typeof link.remoteStack === "string" ? link.remoteStack : undefined;
     const head = `${link.name}: ${link.message}`;
+    suppressed ||= SluiceException.is(link, "SUPPRESS_RESTARTS");
     lines.push((depth === 0 ? "" : "Caused by: ") + stackFrom(head, remote ?? link.stack));
     link = link.cause;
   }
@@ -40,6 +45,7 @@ export function serializeThrowable(error: unknown, traits: ThrowableTraits = {})
     message: exception.message.slice(0, MAX_THROWABLE_CHARACTERS),
     stack: lines.join("\n").slice(0, MAX_THROWABLE_CHARACTERS),
     ...(exception.code === "UNEXPECTED" ? {} : { code: exception.code }),
+    ...(suppressed ? { nonRecoverable: true } : {}),
     ...traits,
   };
 }

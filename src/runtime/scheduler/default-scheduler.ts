@@ -1,4 +1,5 @@
 import type { IdSource } from "../../common/ids.ts";
+import type { Random } from "../../common/random.ts";
 import { decide, decideNext } from "./scheduler-decisions.ts";
 import type { SchedulerEffect, SchedulerEvent, SchedulerInput } from "./scheduler-messages.ts";
 import type { SchedulerState } from "./scheduler-state.ts";
@@ -8,17 +9,19 @@ export class DefaultScheduler {
   readonly state: SchedulerState;
   readonly #clock: { now(): number };
   readonly #ids: IdSource;
+  readonly #random: Random;
   readonly #onEvent: (event: SchedulerEvent) => void;
 
   /** @param onEvent called after each event was applied: what has to be stored with it. */
   constructor(
     state: SchedulerState,
-    sources: { readonly clock: { now(): number }; readonly ids: IdSource },
+    sources: { readonly clock: { now(): number }; readonly ids: IdSource; readonly random: Random },
     onEvent: (event: SchedulerEvent) => void = () => undefined,
   ) {
     this.state = state;
     this.#clock = sources.clock;
     this.#ids = sources.ids;
+    this.#random = sources.random;
     this.#onEvent = onEvent;
   }
 
@@ -27,7 +30,7 @@ export class DefaultScheduler {
    * @throws as `SchedulerState.apply`; the scheduler must not be used afterwards.
    */
   handle(input: SchedulerInput): readonly SchedulerEffect[] {
-    const environment = { nowMillis: this.#clock.now(), ids: this.#ids };
+    const environment = { nowMillis: this.#clock.now(), ids: this.#ids, random: this.#random };
     const effects: SchedulerEffect[] = [];
     let decision = decide(this.state, input, environment);
     while (decision.events.length > 0 || decision.effects.length > 0) {

@@ -1,17 +1,15 @@
 import { brandId, type ExecutionAttemptID } from "../../common/ids.ts";
-import type { Execution } from "../executiongraph/execution.ts";
+import type { AttemptPlace, Execution } from "../executiongraph/execution.ts";
 import { isTerminalExecutionState } from "../messages/execution-state.ts";
 import type { JobStatus } from "../messages/job-status.ts";
-import { decideCancelTasks, decideFailover, decideRecovery, idsOf } from "./failover.ts";
+import { decideCancelTasks, decideFailover, decideRecovery, decideRecoveryRestart, idsOf } from "./failover.ts";
 import { NOTHING } from "./scheduler-messages.ts";
 import type { SchedulerDecision, SchedulerEnvironment, SchedulerEvent, SchedulerInput } from "./scheduler-messages.ts";
-import type { SchedulerState } from "./scheduler-state.ts";
-import { requiredSlots } from "./slot-sharing.ts";
+import type { PendingRestart, SchedulerState } from "./scheduler-state.ts";
 import { decideTaskUpdate } from "./task-update.ts";
 
 /**
- * What an input means for a job, without doing it (one pipelined region: the whole job, SCH-01). Pure; what is outdated
- * or repeated gives nothing.
+ * What an input means for a job, without doing it. Pure; what is outdated or repeated gives nothing.
  */
 export function decide(
   state: SchedulerState,
@@ -23,35 +21,40 @@ export function decide(
   switch (input.kind) {
     case "create": {
       const events: SchedulerEvent[] = [
-        newAttempts(state, input.attemptNumber, environment),
+        firstAttempts(state, input.attemptNumber, environment),
         { kind: "job-status-changed", status: "CREATED", nowMillis },
       ];
       return {
         events:
-          input.recovery === undefined ? events : [...events, ...decideRecovery(state, input.recovery, nowMillis)],
+          input.recovery === undefined ? events : [...events, ...decideRecovery(state, input.recovery, environment)],
         effects: [],
       };
     }
     case "start":
       if (graph.status !== "CREATED") return NOTHING;
-      return decideSchedule(state, idsOf([...graph.executions()]), nowMillis);
+      return decideStart(state, nowMillis);
     case "cancel":
       return decideCancel(state, nowMillis);
     case "slots-fulfilled": {
-      if (!awaitsSlots(state, input.slotRequestId)) return NOTHING;
-      const attemptIds = idsOf([...graph.executions()]);
+      const attemptIds = state.slotRequests.get(input.slotRequestId);
+      if (attemptIds === undefined) return NOTHING;
       return {
         events: [
-          { kind: "slots-assigned", slots: input.slots },
+          { kind: "slots-assigned", attemptIds, slots: input.slots },
           { kind: "executions-changed", attemptIds, state: "DEPLOYING", nowMillis },
         ],
         effects: [{ kind: "deploy-tasks", attemptIds }],
       };
     }
+    case "tasks-adopted":
+      if (!state.slotRequests.has(input.slotRequestId)) return NOTHING;
+      return { events: [{ kind: "executions-adopted", attempts: input.attempts, nowMillis }], effects: [] };
+    case "recovery-restart":
+      return decideRecoveryRestart(state, input.failure, nowMillis);
     case "slot-request-failed": {
-      const [first] = graph.executions();
-      if (!awaitsSlots(state, input.slotRequestId) || first === undefined) return NOTHING;
-      return decideFailover(state, { failed: [first], cause: input.failure, nowMillis });
+      const attemptIds = state.slotRequests.get(input.slotRequestId);
+      if (attemptIds === undefined) return NOTHING;
+      return decideFailover(state, { failed: firstOfEachRegion(state, attemptIds), cause: input.failure }, environment);
     }
     case "slots-lost": {
       const lost = [...graph.executions()].filter(
@@ -62,16 +65,16 @@ export function decide(
       const canceled = lost.filter((execution) => execution.state === "CANCELING");
       if (lost.length === 0) return NOTHING;
       if (failed.length === 0) return { events: [changed(canceled, "CANCELED", nowMillis)], effects: [] };
-      return decideFailover(state, { failed, canceled, cause: input.failure, nowMillis });
+      return decideFailover(state, { failed, canceled, cause: input.failure }, environment);
     }
     case "deployment-acknowledged":
       return ofKnown(state, input.attemptId, () => ({ events: [input], effects: [] }));
     case "task-updated":
-      return decideTaskUpdate(state, input.update, nowMillis);
+      return decideTaskUpdate(state, input.update, environment);
     case "attempt-failed":
       return ofKnown(state, input.attemptId, (execution) => {
         if (isTerminalExecutionState(execution.state) || execution.state === "CANCELING") return NOTHING;
-        const failover = decideFailover(state, { failed: [execution], cause: input.failure, nowMillis });
+        const failover = decideFailover(state, { failed: [execution], cause: input.failure }, environment);
         // It may run nevertheless: a submit whose answer got lost.
         const cancel = { kind: "cancel-tasks", attemptIds: [input.attemptId] } as const;
         return { events: failover.events, effects: [cancel, ...failover.effects] };
@@ -96,13 +99,11 @@ export function decide(
         effects: [],
       };
     case "global-failure":
-      return decideFailover(state, { failed: [], cause: input.failure, nowMillis });
+      return decideFailover(state, { failed: [], cause: input.failure }, environment);
     case "stopping":
       return graph.status === "RUNNING" ? { events: [input], effects: [] } : NOTHING;
     case "restart-delay-elapsed":
-      return state.pendingRestart?.restartId === input.restartId
-        ? { events: [{ kind: "restart-delay-elapsed" }], effects: [] }
-        : NOTHING;
+      return state.pendingRestarts.has(input.restartId) ? { events: [input], effects: [] } : NOTHING;
     case "end-of-data": {
       const attemptIds = input.attemptIds.filter((attemptId) => graph.execution(attemptId)?.endOfData === false);
       return attemptIds.length === 0 ? NOTHING : { events: [{ kind: "end-of-data", attemptIds }], effects: [] };
@@ -129,37 +130,65 @@ export function decideNext(state: SchedulerState, environment: SchedulerEnvironm
     case "FAILING":
     case "CANCELLING":
       // An end decided in an earlier life: the attempts of this one were never started.
-      if (graph.counts.CREATED > 0) return decideCancelTasks(state, new Set(), nowMillis);
+      if (graph.counts.CREATED > 0) return decideCancelTasks(state, {}, nowMillis);
       if (!graph.allTerminal) return NOTHING;
       return terminated(graph.status === "FAILING" ? "FAILED" : "CANCELED", nowMillis);
     case "RESTARTING": {
       // FO-07: both the delay and every cancel, whichever ends last.
-      if (!graph.allTerminal || state.pendingRestart?.delayElapsed !== true) return NOTHING;
-      const reset = newAttempts(state, state.attemptNumber + 1, environment);
-      const schedule = decideSchedule(state, reset.attemptIds.flat(), nowMillis);
-      return {
-        events: [reset, ...schedule.events],
-        effects: [{ kind: "restore-state" }, ...schedule.effects],
-      };
+      const due = [...state.pendingRestarts.values()].find(({ delayElapsed, live }) => delayElapsed && live === 0);
+      return due === undefined ? NOTHING : decideRestartOf(state, due, environment);
     }
     default:
       return NOTHING;
   }
 }
 
+/** SCH-01: the whole job is one batch. */
+function decideStart(state: SchedulerState, nowMillis: number): SchedulerDecision {
+  const { events, effects } = decideSchedule(state, [...state.graph.executions()], nowMillis);
+  return { events: [{ kind: "job-status-changed", status: "RUNNING", nowMillis }, ...events], effects };
+}
+
+/** FO-09, FO-10: new attempts for the regions; the job runs again when no other region waits. */
+function decideRestartOf(
+  state: SchedulerState,
+  { regions }: PendingRestart,
+  environment: SchedulerEnvironment,
+): SchedulerDecision {
+  const restarting = new Set(regions);
+  const attempts: AttemptPlace[] = [];
+  for (const [vertexIndex, { executions }] of state.graph.vertices.entries()) {
+    for (const execution of executions) {
+      if (!restarting.has(state.regions.of(execution))) continue;
+      const { subtaskIndex, attemptNumber } = execution;
+      attempts.push({ ...newAttempt(environment), attemptNumber: attemptNumber + 1, vertexIndex, subtaskIndex });
+    }
+  }
+  const { nowMillis } = environment;
+  const schedule = decideSchedule(state, attempts, nowMillis);
+  const running: readonly SchedulerEvent[] =
+    state.pendingRestarts.size > 1 ? [] : [{ kind: "job-status-changed", status: "RUNNING", nowMillis }];
+  return {
+    events: [{ kind: "executions-reset", attempts, nowMillis }, ...running, ...schedule.events],
+    effects: [{ kind: "restore-state" }, ...schedule.effects],
+  };
+}
+
+/** One batch: it is deployed when all its slots are there (SCH-04). */
 function decideSchedule(
   state: SchedulerState,
-  attemptIds: readonly ExecutionAttemptID[],
+  attempts: readonly Pick<Execution, "attemptId" | "subtaskIndex">[],
   nowMillis: number,
 ): SchedulerDecision {
   const slotRequestId = state.slotRequestId + 1;
+  const attemptIds = attempts.map(({ attemptId }) => attemptId);
+  const slots = new Set(attempts.map(({ subtaskIndex }) => subtaskIndex)).size;
   return {
     events: [
-      { kind: "job-status-changed", status: "RUNNING", nowMillis },
       { kind: "executions-changed", attemptIds, state: "SCHEDULED", nowMillis },
-      { kind: "slots-requested", slotRequestId },
+      { kind: "slots-requested", slotRequestId, attemptIds },
     ],
-    effects: [{ kind: "request-slots", slotRequestId, slots: requiredSlots(state.graph.jobGraph) }],
+    effects: [{ kind: "request-slots", slotRequestId, slots }],
   };
 }
 
@@ -169,7 +198,7 @@ function decideCancel(state: SchedulerState, nowMillis: number): SchedulerDecisi
     case "RUNNING":
     case "RESTARTING":
     case "FAILING": {
-      const cancellation = decideCancelTasks(state, new Set(), nowMillis);
+      const cancellation = decideCancelTasks(state, {}, nowMillis);
       return {
         events: [{ kind: "job-status-changed", status: "CANCELLING", nowMillis }, ...cancellation.events],
         effects: cancellation.effects,
@@ -180,21 +209,36 @@ function decideCancel(state: SchedulerState, nowMillis: number): SchedulerDecisi
   }
 }
 
-function newAttempts(
-  state: SchedulerState,
+function firstAttempts(
+  { graph }: SchedulerState,
   attemptNumber: number,
   environment: SchedulerEnvironment,
-): SchedulerEvent & { readonly kind: "executions-reset" } {
-  const attemptIds = state.graph.jobGraph.vertices.map((vertex) =>
-    Array.from({ length: vertex.parallelism }, () => brandId<ExecutionAttemptID>(environment.ids.hex())),
+): SchedulerEvent {
+  const attempts = graph.jobGraph.vertices.flatMap(({ parallelism }, vertexIndex) =>
+    Array.from({ length: parallelism }, (_, subtaskIndex) => ({
+      ...newAttempt(environment),
+      attemptNumber,
+      vertexIndex,
+      subtaskIndex,
+    })),
   );
-  return { kind: "executions-reset", attemptNumber, attemptIds, nowMillis: environment.nowMillis };
+  return { kind: "executions-reset", attempts, nowMillis: environment.nowMillis };
 }
 
-/** Whether the newest slot request is this one and still open. */
-function awaitsSlots(state: SchedulerState, slotRequestId: number): boolean {
-  const { graph } = state;
-  return state.slotRequestId === slotRequestId && graph.size > 0 && graph.counts.SCHEDULED === graph.size;
+function newAttempt({ ids }: SchedulerEnvironment): { readonly attemptId: ExecutionAttemptID } {
+  return { attemptId: brandId<ExecutionAttemptID>(ids.hex()) };
+}
+
+/** All regions of a batch fail with their slot request; one attempt of each is enough to say so. */
+function firstOfEachRegion(state: SchedulerState, attemptIds: readonly ExecutionAttemptID[]): readonly Execution[] {
+  const first = new Map<number, Execution>();
+  for (const attemptId of attemptIds) {
+    const execution = state.graph.execution(attemptId);
+    if (execution === undefined) continue;
+    const region = state.regions.of(execution);
+    if (!first.has(region)) first.set(region, execution);
+  }
+  return [...first.values()];
 }
 
 function terminated(status: JobStatus, nowMillis: number): SchedulerDecision {

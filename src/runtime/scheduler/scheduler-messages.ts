@@ -1,6 +1,7 @@
 import type { AllocationID, ExecutionAttemptID, IdSource } from "../../common/ids.ts";
+import type { Random } from "../../common/random.ts";
 import type { ExecutionGraphEvent } from "../executiongraph/execution-graph-events.ts";
-import type { AssignedSlot } from "../executiongraph/execution.ts";
+import type { AdoptedAttempt, SlotAssignment } from "../executiongraph/execution.ts";
 import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { TaskExecutionState } from "../messages/task-execution-state.ts";
 import type { TaskMetrics } from "../messages/task-metrics.ts";
@@ -10,7 +11,7 @@ export type SchedulerInput =
   /**
    * Creates the first attempts of this life; the job is CREATED.
    *
-   * @param recovery why this is not the first life: it counts as a restart.
+   * @param recovery why this is not the first life: one more without progress, which the job may not survive.
    */
   | { readonly kind: "create"; readonly attemptNumber: number; readonly recovery?: SerializedThrowable }
   /** The job begins to run. */
@@ -18,8 +19,15 @@ export type SchedulerInput =
   | { readonly kind: "cancel" }
   /** An earlier life had decided that the job fails; only for a job that is CREATED. */
   | { readonly kind: "fail"; readonly failure: SerializedThrowable | undefined }
-  /** The slots of one request, all at once: slot i for subtask i of every vertex (SCH-04). */
-  | { readonly kind: "slots-fulfilled"; readonly slotRequestId: number; readonly slots: readonly AssignedSlot[] }
+  /** The slots of one request, all at once (SCH-04). */
+  | { readonly kind: "slots-fulfilled"; readonly slotRequestId: number; readonly slots: SlotAssignment }
+  /**
+   * Of an earlier life all tasks that the request was for are found running, in slots that the job holds: they go on,
+   * instead of new attempts (over HA-06).
+   */
+  | { readonly kind: "tasks-adopted"; readonly slotRequestId: number; readonly attempts: readonly AdoptedAttempt[] }
+  /** Not all tasks of the earlier life went on: its loss is a restart after all. */
+  | { readonly kind: "recovery-restart"; readonly failure: SerializedThrowable }
   | { readonly kind: "slot-request-failed"; readonly slotRequestId: number; readonly failure: SerializedThrowable }
   /** Slots are gone with everything that ran in them. */
   | {
@@ -44,15 +52,19 @@ export type SchedulerInput =
 /** What the scheduler decided, as plain data: its state is the fold of these. */
 export type SchedulerEvent =
   | ExecutionGraphEvent
-  | { readonly kind: "slots-requested"; readonly slotRequestId: number }
-  | { readonly kind: "restart-scheduled"; readonly restartId: number }
-  | { readonly kind: "restart-delay-elapsed" }
+  | {
+      readonly kind: "slots-requested";
+      readonly slotRequestId: number;
+      readonly attemptIds: readonly ExecutionAttemptID[];
+    }
+  | { readonly kind: "restart-scheduled"; readonly restartId: number; readonly regions: readonly number[] }
+  | { readonly kind: "restart-delay-elapsed"; readonly restartId: number }
   | { readonly kind: "stopping"; readonly failure: SerializedThrowable };
 
 /** What has to be done outside. */
 export type SchedulerEffect =
   | { readonly kind: "request-slots"; readonly slotRequestId: number; readonly slots: number }
-  /** In topological order; all attempts know each other. */
+  /** In topological order; the attempts of a region know each other. */
   | { readonly kind: "deploy-tasks"; readonly attemptIds: readonly ExecutionAttemptID[] }
   | { readonly kind: "cancel-tasks"; readonly attemptIds: readonly ExecutionAttemptID[] }
   | { readonly kind: "schedule-restart"; readonly restartId: number; readonly delayMillis: number }
@@ -71,4 +83,5 @@ export const NOTHING: SchedulerDecision = { events: [], effects: [] };
 export interface SchedulerEnvironment {
   readonly nowMillis: number;
   readonly ids: IdSource;
+  readonly random: Random;
 }

@@ -1,46 +1,73 @@
+import type { ExecutionAttemptID } from "../../common/ids.ts";
 import type { ExecutionGraph } from "../executiongraph/execution-graph.ts";
+import { isTerminalExecutionState } from "../messages/execution-state.ts";
 import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
+import { PipelinedRegions } from "./pipelined-regions.ts";
 import type { SchedulerEvent } from "./scheduler-messages.ts";
 
+/** Regions that start again together. */
 export interface PendingRestart {
   readonly restartId: number;
+  readonly regions: readonly number[];
   readonly delayElapsed: boolean;
+  /** Attempts of its regions that have not ended yet. */
+  readonly live: number;
 }
 
 /** State of a job's scheduler: its execution graph and what it waits for. */
 export class SchedulerState {
   readonly graph: ExecutionGraph;
-  #attemptNumber = 0;
+  readonly regions: PipelinedRegions;
+  readonly #liveOfRegion: number[];
+  readonly #restartOfRegion = new Map<number, number>();
+  readonly #pendingRestarts = new Map<number, PendingRestart>();
+  readonly #slotRequests = new Map<number, readonly ExecutionAttemptID[]>();
+  #stopping: SerializedThrowable | undefined;
   #slotRequestId = 0;
   #restartId = 0;
-  #pendingRestart: PendingRestart | undefined;
-  #stopping: SerializedThrowable | undefined;
 
   constructor(graph: ExecutionGraph) {
     this.graph = graph;
+    this.regions = new PipelinedRegions(graph.jobGraph);
+    this.#liveOfRegion = Array.from({ length: this.regions.count }, () => 0);
   }
 
-  /** Of the current attempts. */
-  get attemptNumber(): number {
-    return this.#attemptNumber;
+  /** What a failure ends the job with, once its tasks are ending with a savepoint (SVP-08). */
+  get stopping(): SerializedThrowable | undefined {
+    return this.#stopping;
   }
 
-  /** The newest slot request; what comes for older ones is outdated (SCH-06). */
+  /** The newest slot request. */
   get slotRequestId(): number {
     return this.#slotRequestId;
   }
 
+  /**
+   * Slot requests that wait, oldest first, with the attempts they are for; these leave with a cancel or a failover, and
+   * what comes for them then is outdated (SCH-06). Linear in the attempts that wait.
+   */
+  get slotRequests(): ReadonlyMap<number, readonly ExecutionAttemptID[]> {
+    for (const [slotRequestId, attemptIds] of this.#slotRequests) {
+      const waiting = attemptIds.filter((attemptId) => this.graph.execution(attemptId)?.state === "SCHEDULED");
+      if (waiting.length === 0) this.#slotRequests.delete(slotRequestId);
+      else if (waiting.length < attemptIds.length) this.#slotRequests.set(slotRequestId, waiting);
+    }
+    return this.#slotRequests;
+  }
+
+  /** The newest restart. */
   get restartId(): number {
     return this.#restartId;
   }
 
-  get pendingRestart(): PendingRestart | undefined {
-    return this.#pendingRestart;
+  /** Oldest first. */
+  get pendingRestarts(): ReadonlyMap<number, PendingRestart> {
+    return this.#pendingRestarts;
   }
 
-  /** What the job ends with if something fails while it stops with a savepoint (SVP-08). */
-  get stopping(): SerializedThrowable | undefined {
-    return this.#stopping;
+  /** Whether the region waits for its restart. */
+  isRestarting(region: number): boolean {
+    return this.#restartOfRegion.has(region);
   }
 
   /** @throws as `ExecutionGraph.apply`. */
@@ -48,24 +75,79 @@ export class SchedulerState {
     switch (event.kind) {
       case "slots-requested":
         this.#slotRequestId = event.slotRequestId;
+        this.#slotRequests.set(event.slotRequestId, event.attemptIds);
         return;
       case "restart-scheduled":
-        this.#restartId = event.restartId;
-        this.#pendingRestart = { restartId: event.restartId, delayElapsed: false };
+        return this.#scheduleRestart(event.restartId, event.regions);
+      case "restart-delay-elapsed": {
+        const pending = this.#pendingRestarts.get(event.restartId);
+        if (pending !== undefined) this.#pendingRestarts.set(event.restartId, { ...pending, delayElapsed: true });
         return;
+      }
       case "stopping":
         this.#stopping = event.failure;
         return;
-      case "restart-delay-elapsed":
-        if (this.#pendingRestart !== undefined) this.#pendingRestart = { ...this.#pendingRestart, delayElapsed: true };
-        return;
       case "executions-reset":
-        this.#attemptNumber = event.attemptNumber;
-        this.#pendingRestart = undefined;
         this.graph.apply(event);
+        for (const { attemptId } of event.attempts) this.#begin(attemptId);
+        return;
+      case "executions-changed":
+        this.graph.apply(event);
+        if (isTerminalExecutionState(event.state)) {
+          for (const attemptId of event.attemptIds) this.#end(attemptId);
+        }
         return;
       default:
         this.graph.apply(event);
     }
+  }
+
+  /** A region that waited for an older restart now waits for this one (FO-08). */
+  #scheduleRestart(restartId: number, regions: readonly number[]): void {
+    this.#restartId = restartId;
+    let live = 0;
+    for (const region of regions) {
+      this.#leaveRestart(region);
+      this.#restartOfRegion.set(region, restartId);
+      live += this.#liveOfRegion[region] ?? 0;
+    }
+    this.#pendingRestarts.set(restartId, { restartId, regions, delayElapsed: false, live });
+  }
+
+  #leaveRestart(region: number): void {
+    const restartId = this.#restartOfRegion.get(region);
+    const pending = restartId === undefined ? undefined : this.#pendingRestarts.get(restartId);
+    this.#restartOfRegion.delete(region);
+    if (pending === undefined) return;
+    const regions = pending.regions.filter((other) => other !== region);
+    const live = pending.live - (this.#liveOfRegion[region] ?? 0);
+    if (regions.length === 0) this.#pendingRestarts.delete(pending.restartId);
+    else this.#pendingRestarts.set(pending.restartId, { ...pending, regions, live });
+  }
+
+  #begin(attemptId: ExecutionAttemptID): void {
+    const region = this.#regionOf(attemptId);
+    const restartId = this.#restartOfRegion.get(region);
+    // All regions of one restart begin at once.
+    if (restartId !== undefined) {
+      this.#pendingRestarts.delete(restartId);
+      this.#restartOfRegion.delete(region);
+    }
+    this.#liveOfRegion[region] = (this.#liveOfRegion[region] ?? 0) + 1;
+  }
+
+  #end(attemptId: ExecutionAttemptID): void {
+    const region = this.#regionOf(attemptId);
+    this.#liveOfRegion[region] = (this.#liveOfRegion[region] ?? 0) - 1;
+    const restartId = this.#restartOfRegion.get(region);
+    const pending = restartId === undefined ? undefined : this.#pendingRestarts.get(restartId);
+    if (pending !== undefined) {
+      this.#pendingRestarts.set(pending.restartId, { ...pending, live: pending.live - 1 });
+    }
+  }
+
+  #regionOf(attemptId: ExecutionAttemptID): number {
+    const execution = this.graph.execution(attemptId);
+    return execution === undefined ? 0 : this.regions.of(execution);
   }
 }

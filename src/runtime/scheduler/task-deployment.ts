@@ -1,5 +1,5 @@
 import { SluiceException } from "../../common/exceptions.ts";
-import type { IntermediateDataSetID, JobVertexID } from "../../common/ids.ts";
+import type { ExecutionAttemptID, IntermediateDataSetID, JobVertexID } from "../../common/ids.ts";
 import type { ExecutionGraph } from "../executiongraph/execution-graph.ts";
 import type { AssignedSlot, Execution } from "../executiongraph/execution.ts";
 import type { JobVertex, ShipStrategy } from "../jobgraph/job-graph.ts";
@@ -13,17 +13,18 @@ export interface TaskDeployment {
 }
 
 /**
- * Descriptors of all current attempts, which have to have slots, in topological order (SCH-03). Lists of peers are
+ * Descriptors of the attempts, whole regions which have to have slots, in topological order (SCH-03). Lists of peers are
  * shared between the subtasks of a vertex, so building is linear in the subtasks.
  *
  * @param restoreOf the snapshots an attempt starts from.
  */
 export function createTaskDeployments(
   graph: ExecutionGraph,
+  attemptIds: readonly ExecutionAttemptID[],
   restoreOf: (execution: Execution) => TaskRestore | undefined,
 ): readonly TaskDeployment[] {
-  const peers = new Map<JobVertexID, readonly ChannelPeer[]>();
-  for (const { jobVertex, executions } of graph.vertices) peers.set(jobVertex.id, executions.map(peerOf));
+  const wanted = new Set(attemptIds);
+  const peers = new Map(graph.vertices.map(({ jobVertex, executions }) => [jobVertex.id, new Peers(executions)]));
   const { jobId, name, module, hash, configuration } = graph.jobGraph;
   const deployments: TaskDeployment[] = [];
   for (const { jobVertex, executions } of graph.vertices) {
@@ -32,6 +33,7 @@ export function createTaskDeployments(
       channels(peers, output.consumer, { ...output, dataSet: output.id }),
     );
     for (const execution of executions) {
+      if (!wanted.has(execution.attemptId)) continue;
       const slot = slotOf(execution);
       const restore = restoreOf(execution);
       const descriptor: TaskDeploymentDescriptor = {
@@ -64,15 +66,33 @@ function vertexPart(
 
 /** The other ends of one edge, as each subtask sees them: all for an all-to-all edge, the same index for FORWARD. */
 function channels(
-  peers: ReadonlyMap<JobVertexID, readonly ChannelPeer[]>,
+  peers: ReadonlyMap<JobVertexID, Peers>,
   other: JobVertexID,
   edge: { readonly dataSet: IntermediateDataSetID; readonly shipStrategy: ShipStrategy },
 ): { readonly dataSet: IntermediateDataSetID; readonly of: (subtaskIndex: number) => readonly ChannelPeer[] } {
-  const all = peers.get(other) ?? [];
+  const ends = peers.get(other);
   return {
     dataSet: edge.dataSet,
-    of: edge.shipStrategy === "FORWARD" ? (subtaskIndex) => all.slice(subtaskIndex, subtaskIndex + 1) : () => all,
+    of: (subtaskIndex) => (edge.shipStrategy === "FORWARD" ? ends?.of(subtaskIndex) : ends?.all) ?? [],
   };
+}
+
+/** The subtasks of one vertex as ends of channels; those of another region are not looked at, they may have no slot. */
+class Peers {
+  readonly #executions: readonly Execution[];
+  #all: readonly ChannelPeer[] | undefined;
+
+  constructor(executions: readonly Execution[]) {
+    this.#executions = executions;
+  }
+
+  get all(): readonly ChannelPeer[] {
+    return (this.#all ??= this.#executions.map(peerOf));
+  }
+
+  of(subtaskIndex: number): readonly ChannelPeer[] {
+    return this.#executions.slice(subtaskIndex, subtaskIndex + 1).map(peerOf);
+  }
 }
 
 function peerOf(execution: Execution): ChannelPeer {

@@ -5,14 +5,19 @@ import { serializeThrowable, type SerializedThrowable } from "../messages/serial
 import type { TaskExecutionState } from "../messages/task-execution-state.ts";
 import { SluiceException } from "../../common/exceptions.ts";
 import { decideFailover, recordedFailure } from "./failover.ts";
-import { NOTHING, type SchedulerDecision, type SchedulerEvent } from "./scheduler-messages.ts";
+import {
+  NOTHING,
+  type SchedulerDecision,
+  type SchedulerEnvironment,
+  type SchedulerEvent,
+} from "./scheduler-messages.ts";
 import type { SchedulerState } from "./scheduler-state.ts";
 
 /** A report, with the attempt it is about. */
 interface Report {
   readonly execution: Execution;
   readonly update: TaskExecutionState;
-  readonly nowMillis: number;
+  readonly environment: SchedulerEnvironment;
 }
 
 const ORDER: readonly ExecutionState[] = ["CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING", "RUNNING"];
@@ -24,11 +29,11 @@ const ORDER: readonly ExecutionState[] = ["CREATED", "SCHEDULED", "DEPLOYING", "
 export function decideTaskUpdate(
   state: SchedulerState,
   update: TaskExecutionState,
-  nowMillis: number,
+  environment: SchedulerEnvironment,
 ): SchedulerDecision {
   const execution = state.graph.execution(update.attemptId);
   if (execution === undefined) return NOTHING;
-  const report = { execution, update, nowMillis };
+  const report = { execution, update, environment };
   switch (update.state) {
     case "INITIALIZING":
     case "RUNNING":
@@ -56,12 +61,12 @@ function decideProgress(state: SchedulerState, report: Report): SchedulerDecisio
 
 /** FINISHED of an attempt that is not deployed, CANCELED or FAILED of any. */
 function decideEnded(state: SchedulerState, report: Report): SchedulerDecision {
-  const { execution, update, nowMillis } = report;
+  const { execution, update, environment } = report;
   if (isTerminalExecutionState(execution.state)) return NOTHING;
   if (execution.state === "CANCELING") {
     const events: SchedulerEvent[] = [change(report, "CANCELED")];
     if (update.state === "FAILED" && update.failure !== undefined && update.failure.code !== "CANCEL_TASK") {
-      const failure = recordedFailure(update.failure, execution, nowMillis);
+      const failure = recordedFailure(update.failure, execution, environment.nowMillis);
       events.push({ kind: "failure-recorded", failure, concurrent: true });
     }
     return { events, effects: [] };
@@ -72,24 +77,24 @@ function decideEnded(state: SchedulerState, report: Report): SchedulerDecision {
       ? []
       : [{ kind: "metrics-reported", attemptId: execution.attemptId, metrics: update.metrics }];
   const cause = update.failure ?? failureWithoutCause(execution, update.state);
-  const failover = decideFailover(state, { failed: [execution], cause, nowMillis });
+  const failover = decideFailover(state, { failed: [execution], cause }, environment);
   return { events: [...metrics, ...failover.events], effects: failover.effects };
 }
 
 function decideProtocolError(state: SchedulerState, report: Report): SchedulerDecision {
-  const { execution, update, nowMillis } = report;
+  const { execution, update, environment } = report;
   if (isTerminalExecutionState(execution.state) || execution.state === "CANCELING") return NOTHING;
   const cause = illegalState(`attempt ${execution.attemptId} reported ${update.state} while it was ${execution.state}`);
-  const failover = decideFailover(state, { failed: [execution], cause, nowMillis });
+  const failover = decideFailover(state, { failed: [execution], cause }, environment);
   return { events: failover.events, effects: [...cancelAgain(execution).effects, ...failover.effects] };
 }
 
-function change({ execution, update, nowMillis }: Report, to: ExecutionState): SchedulerEvent {
+function change({ execution, update, environment }: Report, to: ExecutionState): SchedulerEvent {
   return {
     kind: "executions-changed",
     attemptIds: [execution.attemptId],
     state: to,
-    nowMillis,
+    nowMillis: environment.nowMillis,
     ...(update.metrics === undefined ? {} : { metrics: update.metrics }),
   };
 }

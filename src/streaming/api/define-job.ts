@@ -1,26 +1,21 @@
 import type { Duration } from "../../common/duration.ts";
 import { showValue } from "../../common/types/type-mismatch-exception.ts";
-import {
-  CHECKPOINT_DEFAULTS,
-  DEFAULT_PARALLELISM,
-  DEFAULT_RESTART_STRATEGY,
-} from "../../runtime/jobgraph/job-configuration.ts";
-import type {
-  CheckpointConfiguration,
-  RestartStrategyConfiguration,
-} from "../../runtime/jobgraph/job-configuration.ts";
+import { CHECKPOINT_DEFAULTS, DEFAULT_PARALLELISM } from "../../runtime/jobgraph/job-configuration.ts";
+import type { CheckpointConfiguration } from "../../runtime/jobgraph/job-configuration.ts";
 import { SluiceException } from "../../common/exceptions.ts";
 import { invalidProgram } from "../graph/invalid-program.ts";
 import { brandJobDefinition } from "../graph/job-definition.ts";
 import type { JobDefinition } from "../graph/job-definition.ts";
 import { requireMaxParallelism, requireParallelism } from "../graph/parallelism.ts";
+import { optionFault, requireCount, requireDuration, requireObject } from "./job-options.ts";
+import { resolveRestart } from "./restart-options.ts";
+import type { RestartOptions } from "./restart-options.ts";
 import { StreamProgram } from "./stream-program.ts";
 import { StreamExecutionEnvironment } from "./stream-execution-environment.ts";
 
 const MAX_NAME_LENGTH = 255;
 /** Flink refuses shorter ones, see contract row CP-01. */
 const MIN_CHECKPOINT_MILLIS = 10;
-const MAX_DURATION_MILLIS = 365 * 86_400_000;
 
 export interface JobOptions {
   readonly name: string;
@@ -30,7 +25,7 @@ export interface JobOptions {
   readonly maxParallelism?: number;
   /** Without it the job takes no periodic checkpoints and starts over after a failure. */
   readonly checkpointing?: CheckpointingOptions;
-  /** Default: 3 attempts, a second after each failure. */
+  /** Default: what the run request configures, else 3 attempts, a second after each failure. */
   readonly restart?: RestartOptions;
   /** Shown in the dashboard. */
   readonly parameters?: Readonly<Record<string, string>>;
@@ -45,8 +40,6 @@ export interface CheckpointingOptions {
   /** How many may fail in a row before the job fails; default none. */
   readonly tolerableFailures?: number;
 }
-
-export type RestartOptions = "none" | { readonly attempts: number; readonly delay: Duration };
 
 /**
  * A job: what a job module exports as its default.
@@ -66,7 +59,7 @@ export function defineJob(options: JobOptions, build: (env: StreamExecutionEnvir
     parallelism: options.parallelism === undefined ? DEFAULT_PARALLELISM : requireParallelism(options.parallelism),
     ...(maxParallelism === undefined ? {} : { maxParallelism: requireMaxParallelism(maxParallelism) }),
     ...(checkpointing === undefined ? {} : { checkpointing }),
-    restartStrategy: resolveRestart(options.restart),
+    ...(options.restart === undefined ? {} : { restartStrategy: resolveRestart(options.restart) }),
     userConfiguration: resolveParameters(options.parameters),
     build: () => {
       const program = new StreamProgram();
@@ -118,17 +111,6 @@ function resolveCheckpointing(options: CheckpointingOptions | undefined): Checkp
   };
 }
 
-function resolveRestart(options: RestartOptions | undefined): RestartStrategyConfiguration {
-  if (options === undefined) return DEFAULT_RESTART_STRATEGY;
-  if (options === "none") return { kind: "none" };
-  requireObject("restart", options);
-  return {
-    kind: "fixed-delay",
-    attempts: requireCount("restart.attempts", options.attempts),
-    delayMillis: requireDuration("restart.delay", options.delay, 0),
-  };
-}
-
 function resolveParameters(parameters: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> {
   if (parameters === undefined) return {};
   requireObject("parameters", parameters);
@@ -136,24 +118,4 @@ function resolveParameters(parameters: Readonly<Record<string, string>> | undefi
     if (typeof value !== "string") throw optionFault(`parameters.${name}`, "a string", value);
   }
   return { ...parameters };
-}
-
-function requireObject(option: string, value: unknown): void {
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw optionFault(option, "an object", value);
-}
-
-function requireCount(option: string, value: unknown): number {
-  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
-  throw optionFault(option, "a whole number from 0", value);
-}
-
-function requireDuration(option: string, value: unknown, least: number): number {
-  if (typeof value === "number" && Number.isSafeInteger(value) && value >= least && value <= MAX_DURATION_MILLIS)
-    return value;
-  throw optionFault(option, `a duration such as seconds(1), from ${least} ms to a year`, value);
-}
-
-function optionFault(option: string, expected: string, value: unknown): SluiceException {
-  return invalidProgram(`${option}: expected ${expected}, got ${showValue(value)}`);
 }

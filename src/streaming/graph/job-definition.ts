@@ -15,7 +15,8 @@ export interface JobDefinition {
   readonly parallelism: number;
   readonly maxParallelism?: number;
   readonly checkpointing?: CheckpointConfiguration;
-  readonly restartStrategy: RestartStrategyConfiguration;
+  /** Absent: the run request's, else the default (contract: runtime-semantics FO-14). */
+  readonly restartStrategy?: RestartStrategyConfiguration;
   readonly userConfiguration: Readonly<Record<string, string>>;
   /**
    * Runs the user's build function on a fresh environment. Pure as far as the user's function is.

@@ -1,7 +1,8 @@
 import { brandId } from "../../common/ids.ts";
 import type { IntermediateDataSetID, JobID, JobVertexID, OperatorID } from "../../common/ids.ts";
 import type { TypeInformation } from "../../common/types/type-information.ts";
-import type { JobConfiguration } from "../../runtime/jobgraph/job-configuration.ts";
+import { DEFAULT_RESTART_STRATEGY } from "../../runtime/jobgraph/job-configuration.ts";
+import type { JobConfiguration, RestartStrategyConfiguration } from "../../runtime/jobgraph/job-configuration.ts";
 import type {
   IntermediateDataSet,
   JobEdge,
@@ -28,6 +29,8 @@ export interface JobGraphOverrides {
   readonly module: JobModuleReference;
   /** In place of the job's own; operators that set theirs keep it. */
   readonly parallelism?: number;
+  /** Of a job that sets none itself. */
+  readonly restartStrategy?: RestartStrategyConfiguration;
   /** Makes the warnings errors. */
   readonly strict?: boolean;
 }
@@ -64,7 +67,7 @@ export async function generateJobGraph(
   const configuration: JobConfiguration = {
     parallelism,
     ...(definition.checkpointing === undefined ? {} : { checkpointing: definition.checkpointing }),
-    restartStrategy: definition.restartStrategy,
+    restartStrategy: definition.restartStrategy ?? overrides.restartStrategy ?? DEFAULT_RESTART_STRATEGY,
     userConfiguration: definition.userConfiguration,
   };
   const vertices = plans.map(({ vertex }) => vertex);

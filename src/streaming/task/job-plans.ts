@@ -18,6 +18,7 @@ export async function rebuildPlans(definition: JobDefinition, descriptor: TaskDe
     jobId,
     module,
     parallelism: configuration.parallelism,
+    restartStrategy: configuration.restartStrategy,
   });
   if (jobGraph.hash !== graphHash) {
     throw new SluiceException(

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { SluiceException } from "../../../src/common/exceptions.ts";
 import type { JobID } from "../../../src/common/ids.ts";
 import { JarListHeaders, JarRunHeaders, MODULE_SIZE_LIMIT_BYTES } from "../../../src/rest/messages/jar-messages.ts";
+import type { GraphExtractionRequest } from "../../../src/runtime/jobgraph/job-module-inspector.ts";
 import { InMemoryCluster, NOW, restHarness, testingModuleInspector } from "../rest-harness.ts";
 import { jobGraph } from "../jobs.ts";
 import type { RestHarness } from "../rest-harness.ts";
@@ -217,6 +218,22 @@ describe("POST /jars/:jarid/run (contract: rest-v1 3.2, facts 37-41)", () => {
     expect([...cluster.submitted.values()][0]?.graph.configuration.parallelism).toBe(parallelism);
   });
 
+  it("FO-14: a configured restart strategy reaches the extraction of the graph", async () => {
+    const requests: GraphExtractionRequest[] = [];
+    const extractGraph: typeof testingModuleInspector.extractGraph = (module, text, request) => {
+      requests.push(request);
+      return testingModuleInspector.extractGraph(module, text, request);
+    };
+    const { upload, run } = fixture({ modules: { ...testingModuleInspector, extractGraph } });
+    const flinkConfiguration = {
+      "restart-strategy.type": "fixed-delay",
+      "restart-strategy.fixed-delay.attempts": "7",
+    };
+    expect((await run(await upload(), { body: JSON.stringify({ flinkConfiguration }) })).status).toBe(200);
+    const restartStrategy = { kind: "fixed-delay", attempts: 7, delayMillis: 1_000 };
+    expect(requests).toMatchObject([{ restartStrategy }, { restartStrategy }]);
+  });
+
   it("a job id in the body is the job's (fact 38), printed in lower case", async () => {
     const { upload, run } = fixture();
     const response = await run(await upload(), { body: JSON.stringify({ jobId: CHOSEN_JOB_ID.toUpperCase() }) });
@@ -276,12 +293,17 @@ describe("POST /jars/:jarid/run (contract: rest-v1 3.2, facts 37-41)", () => {
     [
       "configuration it cannot honour",
       { body: '{"flinkConfiguration":{"state.backend.type":"rocksdb"}}' },
-      'flinkConfiguration: expected no key but parallelism.default, got "state.backend.type"',
+      'flinkConfiguration: expected no key but parallelism.default and restart-strategy.*, got "state.backend.type"',
     ],
     [
       "a configured parallelism that is none",
       { body: '{"flinkConfiguration":{"parallelism.default":"many"}}' },
       'flinkConfiguration.parallelism.default: expected an integer from 1 to 128, got "many"',
+    ],
+    [
+      "a restart strategy that is none",
+      { body: '{"flinkConfiguration":{"restart-strategy.type":"sometimes"}}' },
+      "flinkConfiguration.restart-strategy.type: expected one of none, off",
     ],
     [
       "an idempotency key with spaces",

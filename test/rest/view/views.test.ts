@@ -79,6 +79,28 @@ describe("job configuration", () => {
 
   it("says when restarts are off", () => {
     expect(describeRestartStrategy({ kind: "none" })).toBe("Restart deactivated.");
+    expect(
+      describeRestartStrategy({
+        kind: "failure-rate",
+        maxFailuresPerInterval: 2,
+        intervalMillis: 60_000,
+        delayMillis: 9,
+      }),
+    ).toBe("Failure rate restart with maximum of 2 failures within interval 60000 ms and fixed delay 9 ms.");
+    expect(
+      describeRestartStrategy({
+        kind: "exponential-delay",
+        initialBackoffMillis: 1_000,
+        maxBackoffMillis: 60_000,
+        backoffMultiplier: 1.5,
+        jitterFactor: 0.1,
+        resetBackoffThresholdMillis: 3_600_000,
+        attemptsBeforeResetBackoff: 9,
+      }),
+    ).toBe(
+      "Restart with exponential delay: starting at 1000 ms, increasing by 1.5, with maximum 60000 ms. Delay resets after " +
+        "3600000 ms with jitter 0.1.",
+    );
   });
 });
 

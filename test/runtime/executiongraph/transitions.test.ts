@@ -58,7 +58,11 @@ const ATTEMPT = brandId<ExecutionAttemptID>("1".repeat(32));
 
 function graphWithOneAttempt(): ExecutionGraph {
   const graph = new ExecutionGraph(testingJobGraph([{ parallelism: 1 }]), 5);
-  graph.apply({ kind: "executions-reset", attemptNumber: 0, attemptIds: [[ATTEMPT]], nowMillis: 6 });
+  graph.apply({
+    kind: "executions-reset",
+    attempts: [{ attemptId: ATTEMPT, attemptNumber: 0, vertexIndex: 0, subtaskIndex: 0 }],
+    nowMillis: 6,
+  });
   return graph;
 }
 

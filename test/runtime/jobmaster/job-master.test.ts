@@ -162,7 +162,7 @@ describe("failures", () => {
   });
 
   it("HB-02: a TaskExecutor that falls silent is dropped, its tasks fail, nothing is charged", async () => {
-    const harness = harnessOf([{ parallelism: 4 }]);
+    const harness = harnessOf([{ parallelism: 4 }, { parallelism: 4 }]);
     await harness.run([0, 1]);
     await harness.advanceWithHeartbeats(60_000, [0]);
     expect(harness.argsOf("disconnectJobManager", "te-1")).toMatchObject([
@@ -170,11 +170,11 @@ describe("failures", () => {
     ]);
     const info = await harness.info();
     expect(info.exceptionHistory).toMatchObject([{ failure: { name: "HeartbeatTimeoutException" } }]);
-    expect(harness.argsOf("cancelTask", "te-0")).toHaveLength(2);
+    expect(harness.argsOf("cancelTask", "te-0")).toHaveLength(4);
     await harness.reportAll("CANCELED");
     await harness.addTaskExecutor(2);
     await harness.clock.advance(1_000);
-    expect(harness.deployed.slice(4).map(({ allocationId }) => allocationId)).toEqual([
+    expect(harness.deployed.slice(8, 12).map(({ allocationId }) => allocationId)).toEqual([
       "slot-0-0",
       "slot-0-1",
       "slot-2-0",
@@ -220,14 +220,14 @@ describe("failures", () => {
   });
 
   it("SCH-20, SCH-25: superfluous offers are left out, known ones accepted again, a failed slot fails its tasks", async () => {
-    const harness = harnessOf([{ parallelism: 3 }]);
+    const harness = harnessOf([{ parallelism: 3 }, { parallelism: 3 }]);
     await harness.run([0, 1]);
     expect(await harness.offerSlots(1)).toMatchObject([{ allocationId: "slot-1-0" }]);
     const cause = serializeThrowable(new Error("facet will not load"));
     harness.jobMaster().failSlot(harness.resourceId(1), harness.allocation(1, 0), cause);
     await harness.clock.settle();
     const states = executionsOf(await harness.info()).map(({ state }) => state);
-    expect(states).toEqual(["CANCELING", "CANCELING", "FAILED"]);
+    expect(states).toEqual(["CANCELING", "CANCELING", "FAILED", "CANCELING", "CANCELING", "FAILED"]);
   });
 
   it("DEP-03: a task that its TaskExecutor refuses fails the job over, with its name", async () => {
@@ -257,7 +257,7 @@ describe("failures", () => {
   });
 
   it("DEP-05, DEP-06: a heartbeat shows attempts that are gone and attempts that should be", async () => {
-    const harness = harnessOf([{ parallelism: 2 }]);
+    const harness = harnessOf([{ parallelism: 1 }, { parallelism: 1 }]);
     await harness.run();
     const [first = brandId<ExecutionAttemptID>("")] = await harness.attempts();
     const stray = brandId<ExecutionAttemptID>("5".repeat(32));

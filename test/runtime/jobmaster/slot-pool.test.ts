@@ -10,6 +10,12 @@ const offer = (id: string, slotIndex = 0) => ({
   profile: { cpuCores: 1, memoryMegabytes: 1 },
 });
 
+function named(allocated: ReturnType<SlotPool["allocate"]>): Readonly<Record<number, string>> {
+  return Object.fromEntries(
+    [...(allocated?.slots ?? [])].map(([subtask, { allocationId }]) => [subtask, allocationId]),
+  );
+}
+
 describe("SlotPool", () => {
   it("SCH-20: takes what is needed and accepts again what it has", () => {
     const pool = new SlotPool(2);
@@ -22,8 +28,8 @@ describe("SlotPool", () => {
     const pool = new SlotPool(1);
     pool.offer(TE1, [offer("b")], true);
     pool.offer(TE0, [offer("a")], true);
-    expect(pool.allocate()).toEqual({
-      slots: [{ allocationId: "a", location: TE0, slotIndex: 0 }],
+    expect(pool.allocate(new Map(), new Set([0]))).toEqual({
+      slots: new Map([[0, { allocationId: "a", location: TE0 }]]),
       excess: [{ allocationId: "b", location: TE1, slotIndex: 0 }],
     });
   });
@@ -31,9 +37,24 @@ describe("SlotPool", () => {
   it("gives the slots in the same order whatever order they came in", () => {
     const pool = new SlotPool(3);
     pool.offer(TE1, [offer("c")], false);
-    expect(pool.allocate()).toBeUndefined();
+    const subtasks = new Set([2, 0, 1]);
+    expect(pool.allocate(new Map(), subtasks)).toBeUndefined();
     pool.offer(TE0, [offer("b", 1), offer("a", 0)], false);
-    expect(pool.allocate()?.slots.map(({ allocationId }) => allocationId)).toEqual(["a", "b", "c"]);
+    expect(named(pool.allocate(new Map(), subtasks))).toEqual({ 0: "a", 1: "b", 2: "c" });
+  });
+
+  it("SCH-09, SCH-11: subtasks share the slot of their index while others run in it, and take a free one if it is gone", () => {
+    const pool = new SlotPool(3);
+    pool.offer(TE0, [offer("a", 0), offer("b", 1), offer("c", 2)], false);
+    const slot = (id: string) => ({ allocationId: brandId<AllocationID>(id), location: TE0 });
+    const occupied = new Map([
+      [0, slot("c")],
+      [2, slot("gone")],
+    ]);
+    expect(named(pool.allocate(occupied, new Set([0, 1, 2])))).toEqual({ 0: "c", 1: "a", 2: "b" });
+    expect(named(pool.allocate(occupied, new Set([1])))).toEqual({ 1: "a" });
+    pool.remove(TE0, brandId("b"));
+    expect(pool.allocate(occupied, new Set([0, 1, 2]))).toBeUndefined();
   });
 
   it("forgets a TaskExecutor with its slots, or one slot if it is there", () => {

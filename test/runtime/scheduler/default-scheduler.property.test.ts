@@ -11,7 +11,7 @@ import { serializeThrowable } from "../../../src/runtime/messages/serialized-thr
 import type { TaskExecutionState } from "../../../src/runtime/messages/task-execution-state.ts";
 import { decide } from "../../../src/runtime/scheduler/scheduler-decisions.ts";
 import { SchedulerState } from "../../../src/runtime/scheduler/scheduler-state.ts";
-import { countingIds, testingJobGraph } from "../executiongraph/testing-job-graph.ts";
+import { countingIds, testingJobGraph, type TestingVertex } from "../executiongraph/testing-job-graph.ts";
 import { SchedulerProbe } from "./scheduler-probe.ts";
 
 /** What the world may do next; numbers choose among what exists then. */
@@ -24,7 +24,7 @@ type Step =
   | { readonly kind: "attempt-failed"; readonly task: number }
   | { readonly kind: "cancel-failed"; readonly task: number }
   | { readonly kind: "global-failure" }
-  | { readonly kind: "delay-elapsed" }
+  | { readonly kind: "delay-elapsed"; readonly restart: number }
   | { readonly kind: "end-of-data"; readonly task: number }
   | { readonly kind: "progress" }
   | { readonly kind: "cancel" };
@@ -42,7 +42,7 @@ const number = fc.nat(20);
 const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant("slots" as const) }) },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant("advance-all" as const) }) },
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant("delay-elapsed" as const) }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant("delay-elapsed" as const), restart: fc.nat(2) }) },
   {
     weight: 12,
     arbitrary: fc.record({ kind: fc.constant("report" as const), task: number, state: fc.constantFrom(...reported) }),
@@ -87,7 +87,7 @@ function perform(probe: SchedulerProbe, step: Step): void {
     case "global-failure":
       return void probe.handle({ kind: "global-failure", failure });
     case "delay-elapsed":
-      return probe.elapseRestartDelay();
+      return probe.elapseRestartDelay(step.restart);
     case "end-of-data":
       return void probe.handle({ kind: "end-of-data", attemptIds: [attemptOf(step.task)] });
     case "progress":
@@ -118,11 +118,31 @@ function violations(probe: SchedulerProbe, seen: Map<string, string>): readonly 
   require(!ended || graph.allTerminal, "a job that has ended has no task that may run");
   require(status !== "FINISHED" || counts.FINISHED === size, "a job that FINISHED has finished all tasks");
   require(!(status === "FAILING" || status === "CANCELLING") || !graph.allTerminal, "ending jobs end with their tasks");
-  const waitsForDelay = probe.scheduler.state.pendingRestart?.delayElapsed === false;
-  require(status !== "RESTARTING" || !graph.allTerminal || waitsForDelay, "a restart begins when it can");
-  const notRunning = counts.FAILED + counts.CANCELED + counts.CANCELING + counts.CREATED;
-  require(status !== "RUNNING" || notRunning === 0, "a running job has only tasks that are on their way");
-  require(status !== "RUNNING" || [0, size].includes(counts.SCHEDULED), "all tasks wait for slots or none");
+  const { pendingRestarts, regions, slotRequests } = probe.scheduler.state;
+  const pending = [...pendingRestarts.values()];
+  require(status !== "RESTARTING" || pending.length > 0, "a job restarts for a region that waits for it");
+  require(status !== "RUNNING" || pending.length === 0, "a running job has no region that waits for a restart");
+  for (const { regions: waiting, delayElapsed, live } of pending) {
+    const alive = executions.filter(
+      (execution) => waiting.includes(regions.of(execution)) && !isTerminalExecutionState(execution.state),
+    ).length;
+    require(live === alive, "a restart knows how many attempts it waits for");
+    require(status !== "RESTARTING" || !delayElapsed || live > 0, "a restart begins when it can");
+  }
+  for (const execution of executions) {
+    const restarting = probe.scheduler.state.isRestarting(regions.of(execution));
+    const going = ["SCHEDULED", "DEPLOYING", "INITIALIZING", "RUNNING", "FINISHED"].includes(execution.state);
+    require(restarting || going || !["RUNNING", "RESTARTING"].includes(status), "only what fails over is stopped");
+    require(!restarting ||
+      isTerminalExecutionState(execution.state) ||
+      execution.state === "CANCELING" ||
+      ended, "a region stops as a whole");
+  }
+  const requested = [...slotRequests.values()].flat();
+  const scheduled = executions.filter(({ state }) => state === "SCHEDULED").map(({ attemptId }) => attemptId);
+  require(new Set(requested).size === requested.length, "an attempt is in one slot request");
+  require(JSON.stringify(requested.toSorted()) ===
+    JSON.stringify(scheduled.toSorted()), "what is SCHEDULED waits for slots");
   require(restarts.charged <= 3, "no more restarts are charged than the strategy has");
   const notices = probe.effects.filter(({ kind }) => kind === "job-terminated").length;
   require(notices === (ended ? 1 : 0), "the end is told once");
@@ -132,12 +152,12 @@ function violations(probe: SchedulerProbe, seen: Map<string, string>): readonly 
 /** Lets the world answer all open calls; the job must come to its end then. */
 function finish(probe: SchedulerProbe): void {
   for (let round = 0; round < 40 && !isGloballyTerminal(probe.graph.status); round += 1) {
-    if (probe.graph.counts.SCHEDULED > 0) probe.fulfilSlots();
+    while (probe.graph.counts.SCHEDULED > 0) probe.fulfilSlots();
     for (const [index, state] of probe.states.entries()) {
       if (state === "CANCELING") probe.update(index, "CANCELED");
     }
     if (probe.graph.status === "RUNNING") probe.updateAll("FINISHED");
-    probe.elapseRestartDelay();
+    for (const restart of [0, 1, 2]) probe.elapseRestartDelay(restart);
   }
 }
 
@@ -149,31 +169,41 @@ function replayed(probe: SchedulerProbe): ExecutionGraphInfo {
   return snapshotExecutionGraph(state.graph, undefined);
 }
 
+/** One region; three of two subtasks each; two of one subtask. */
+const SHAPES: readonly (readonly TestingVertex[])[] = [
+  [{ parallelism: 2 }, { parallelism: 3 }],
+  [{ parallelism: 3 }, { parallelism: 3, ship: "FORWARD" }],
+  [{ parallelism: 2 }],
+];
+
 describe("DefaultScheduler under any sequence of events", () => {
-  it("keeps its invariants, is the fold of its events, and ends when the world lets it", () => {
-    fc.assert(
-      fc.property(fc.array(anyStep, { maxLength: 60 }), (steps) => {
-        const probe = new SchedulerProbe(testingJobGraph([{ parallelism: 2 }, { parallelism: 3 }]));
-        const seen = new Map<string, string>();
-        probe.start();
-        for (const step of steps) {
-          perform(probe, step);
+  it.each(SHAPES)(
+    "keeps its invariants, is the fold of its events, and ends when the world lets it (%o, %o)",
+    (...shape) => {
+      fc.assert(
+        fc.property(fc.array(anyStep, { maxLength: 60 }), (steps) => {
+          const probe = new SchedulerProbe(testingJobGraph(shape));
+          const seen = new Map<string, string>();
+          probe.start();
+          for (const step of steps) {
+            perform(probe, step);
+            expect(violations(probe, seen)).toEqual([]);
+          }
+          finish(probe);
+          expect(replayed(probe)).toEqual(snapshotExecutionGraph(probe.graph, undefined));
           expect(violations(probe, seen)).toEqual([]);
-        }
-        finish(probe);
-        expect(replayed(probe)).toEqual(snapshotExecutionGraph(probe.graph, undefined));
-        expect(violations(probe, seen)).toEqual([]);
-        expect(isGloballyTerminal(probe.graph.status)).toBe(true);
-      }),
-      { numRuns: 300, seed: 20_261_124 },
-    );
-  });
+          expect(isGloballyTerminal(probe.graph.status)).toBe(true);
+        }),
+        { numRuns: 300, seed: 20_261_124 },
+      );
+    },
+  );
 
   it("decides without changing anything", () => {
     const probe = new SchedulerProbe(testingJobGraph([{ parallelism: 2 }, { parallelism: 3 }]));
     probe.run();
     const before = structuredClone(snapshotExecutionGraph(probe.graph, undefined));
-    const environment = { nowMillis: 5, ids: countingIds() };
+    const environment = { nowMillis: 5, ids: countingIds(), random: { next: () => 0.5 } };
     const failure = serializeThrowable(new Error("x"));
     expect(decide(probe.scheduler.state, { kind: "global-failure", failure }, environment).events).not.toEqual([]);
     expect(decide(probe.scheduler.state, { kind: "cancel" }, environment).events).not.toEqual([]);

@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { brandId, type AllocationID } from "../../../src/common/ids.ts";
+import { brandId, type AllocationID, type ExecutionAttemptID, type ResourceID } from "../../../src/common/ids.ts";
 import { serializeThrowable } from "../../../src/runtime/messages/serialized-throwable.ts";
-import { testingJobGraph } from "../executiongraph/testing-job-graph.ts";
+import { testingJobGraph, type TestingConfiguration } from "../executiongraph/testing-job-graph.ts";
 import { SchedulerProbe } from "./scheduler-probe.ts";
 
 const CHAIN = [{ parallelism: 2 }, { parallelism: 3 }];
+/** Two tasks in one region. */
+const PAIR = [{ parallelism: 1 }, { parallelism: 1 }];
 
 describe("scheduling", () => {
   it("SCH-01, SCH-07: the whole job is one batch that needs as many slots as its widest vertex", () => {
@@ -185,7 +187,7 @@ describe("failover of the whole job", () => {
   });
 
   it("FO-07: starts again when both the delay and the last cancel are over, whichever is later", () => {
-    const delayFirst = new SchedulerProbe(testingJobGraph([{ parallelism: 2 }]));
+    const delayFirst = new SchedulerProbe(testingJobGraph(PAIR));
     delayFirst.run();
     delayFirst.update(0, "FAILED", new Error("boom"));
     delayFirst.elapseRestartDelay();
@@ -193,7 +195,7 @@ describe("failover of the whole job", () => {
     delayFirst.update(1, "CANCELED");
     expect(delayFirst.graph.status).toBe("RUNNING");
 
-    const cancelFirst = new SchedulerProbe(testingJobGraph([{ parallelism: 2 }]));
+    const cancelFirst = new SchedulerProbe(testingJobGraph(PAIR));
     cancelFirst.run();
     cancelFirst.update(0, "FAILED", new Error("boom"));
     cancelFirst.update(1, "CANCELED");
@@ -203,7 +205,7 @@ describe("failover of the whole job", () => {
   });
 
   it("FO-10: every subtask gets a new attempt with the next number, finished ones too, and state is restored first", () => {
-    const probe = new SchedulerProbe(testingJobGraph([{ parallelism: 2 }]));
+    const probe = new SchedulerProbe(testingJobGraph(PAIR));
     probe.run();
     const before = probe.attempts;
     probe.update(0, "FINISHED");
@@ -217,7 +219,7 @@ describe("failover of the whole job", () => {
   });
 
   it("FO-05: a task that reports FAILED while it is cancelled is CANCELED, noted, and no second failover", () => {
-    const probe = new SchedulerProbe(testingJobGraph([{ parallelism: 2 }]));
+    const probe = new SchedulerProbe(testingJobGraph(PAIR));
     probe.run();
     probe.update(0, "FAILED", new Error("first"));
     probe.update(1, "FAILED", new Error("second"));
@@ -269,7 +271,7 @@ describe("failover of the whole job", () => {
   });
 
   it("HB-02: lost slots fail what ran in them, end what was being cancelled there, and cancel the rest", () => {
-    const probe = new SchedulerProbe(testingJobGraph([{ parallelism: 4 }]));
+    const probe = new SchedulerProbe(testingJobGraph([{ parallelism: 4 }, { parallelism: 1 }]));
     probe.run();
     const failure = serializeThrowable(new Error("te-0 is gone"), { infrastructure: true });
     const lost = {
@@ -278,19 +280,19 @@ describe("failover of the whole job", () => {
       failure,
     } as const;
     probe.handle(lost);
-    expect(probe.states).toEqual(["FAILED", "FAILED", "CANCELING", "CANCELING"]);
+    expect(probe.states).toEqual(["FAILED", "FAILED", "CANCELING", "CANCELING", "FAILED"]);
     expect(probe.graph.restarts).toMatchObject({ total: 1, charged: 0, freeWithoutProgress: 1 });
     probe.handle({
       kind: "slots-lost",
       allocationIds: new Set([brandId<AllocationID>("slot-2")]),
       failure: serializeThrowable(new Error("te-1 too"), { infrastructure: true }),
     });
-    expect(probe.states).toEqual(["FAILED", "FAILED", "CANCELED", "CANCELING"]);
+    expect(probe.states).toEqual(["FAILED", "FAILED", "CANCELED", "CANCELING", "FAILED"]);
     expect(probe.graph.restarts.total).toBe(1);
   });
 
   it("DEP-03: a deployment that failed is cancelled too, for it may have arrived", () => {
-    const probe = new SchedulerProbe(testingJobGraph([{ parallelism: 2 }]));
+    const probe = new SchedulerProbe(testingJobGraph(PAIR));
     probe.start();
     probe.fulfilSlots();
     probe.effects = [];
@@ -303,15 +305,151 @@ describe("failover of the whole job", () => {
   });
 });
 
+describe("failover of pipelined regions", () => {
+  /** Three regions of two tasks: 0 and 3, 1 and 4, 2 and 5. */
+  const lanes = (changes?: TestingConfiguration) =>
+    new SchedulerProbe(testingJobGraph([{ parallelism: 3 }, { parallelism: 3, ship: "FORWARD" }], changes));
+  const EXPONENTIAL = {
+    kind: "exponential-delay",
+    initialBackoffMillis: 1_000,
+    maxBackoffMillis: 60_000,
+    backoffMultiplier: 2,
+    jitterFactor: 0,
+    resetBackoffThresholdMillis: 3_600_000,
+    attemptsBeforeResetBackoff: 9,
+  } as const;
+
+  it("FO-01: restarts the region that failed and nothing else", () => {
+    const probe = lanes();
+    probe.run();
+    const before = probe.attempts;
+    probe.effects = [];
+    probe.update(1, "FAILED", new Error("boom"));
+    expect(probe.graph.status).toBe("RESTARTING");
+    expect(probe.states).toEqual(["RUNNING", "FAILED", "RUNNING", "RUNNING", "CANCELING", "RUNNING"]);
+    expect(probe.effects).toEqual([
+      { kind: "cancel-tasks", attemptIds: [before[4]] },
+      { kind: "schedule-restart", restartId: 1, delayMillis: 1_000 },
+    ]);
+    probe.update(4, "CANCELED");
+    probe.effects = [];
+    probe.elapseRestartDelay();
+    expect(probe.graph.status).toBe("RUNNING");
+    expect(probe.effects).toEqual([{ kind: "restore-state" }, { kind: "request-slots", slotRequestId: 2, slots: 1 }]);
+    expect(probe.fulfilSlots()).toEqual([{ kind: "deploy-tasks", attemptIds: [probe.attempt(1), probe.attempt(4)] }]);
+    expect([0, 2, 3, 5].map((index) => probe.attempt(index))).toEqual([0, 2, 3, 5].map((index) => before[index]));
+    expect([...probe.graph.executions()].map(({ attemptNumber }) => attemptNumber)).toEqual([0, 1, 0, 0, 1, 0]);
+    expect([...probe.graph.executions()][4]?.slot?.allocationId).toBe("slot-1");
+  });
+
+  it("FO-09: the job is RESTARTING until no region waits for its restart", () => {
+    const probe = lanes();
+    probe.run();
+    probe.update(0, "FAILED", new Error("first"));
+    probe.update(1, "FAILED", new Error("second"));
+    for (const index of [3, 4]) probe.update(index, "CANCELED");
+    probe.elapseRestartDelay(1);
+    expect(probe.graph.status).toBe("RESTARTING");
+    expect(probe.states).toEqual(["FAILED", "SCHEDULED", "RUNNING", "CANCELED", "SCHEDULED", "RUNNING"]);
+    probe.elapseRestartDelay(0);
+    expect(probe.graph.status).toBe("RUNNING");
+    expect(probe.graph.restarts).toMatchObject({ total: 2, charged: 2 });
+    expect(probe.graph.exceptionHistory.map(({ failure }) => failure.message)).toEqual(["first", "second"]);
+  });
+
+  it("FO-08: a global failure takes over the regions that wait; the older restart comes to nothing", () => {
+    const probe = lanes();
+    probe.run();
+    probe.update(0, "FAILED", new Error("first"));
+    probe.update(3, "CANCELED");
+    probe.handle({ kind: "global-failure", failure: serializeThrowable(new Error("all of it")) });
+    expect(probe.states).toEqual(["FAILED", "CANCELING", "CANCELING", "CANCELED", "CANCELING", "CANCELING"]);
+    probe.handle({ kind: "restart-delay-elapsed", restartId: 1 });
+    expect(probe.states[0]).toBe("FAILED");
+    for (const index of [1, 2, 4, 5]) probe.update(index, "CANCELED");
+    probe.handle({ kind: "restart-delay-elapsed", restartId: 2 });
+    expect(new Set(probe.states)).toEqual(new Set(["SCHEDULED"]));
+    expect(probe.scheduler.state.slotRequests.size).toBe(1);
+  });
+
+  it("FO-10: tasks of the region that had FINISHED start again, those of others stay FINISHED", () => {
+    const probe = lanes();
+    probe.run();
+    probe.update(0, "FINISHED");
+    probe.update(1, "FINISHED");
+    probe.update(4, "FAILED", new Error("boom"));
+    probe.elapseRestartDelay();
+    expect(probe.states).toEqual(["FINISHED", "SCHEDULED", "RUNNING", "RUNNING", "SCHEDULED", "RUNNING"]);
+    expect(probe.graph.counts.FINISHED).toBe(1);
+  });
+
+  it("FO-13: a refusal ends all regions", () => {
+    const probe = lanes({ restartStrategy: { kind: "none" } });
+    probe.run();
+    probe.update(0, "FAILED", new Error("boom"));
+    expect(probe.graph.status).toBe("FAILING");
+    expect(probe.states).toEqual(["FAILED", "CANCELING", "CANCELING", "CANCELING", "CANCELING", "CANCELING"]);
+  });
+
+  it("FO-17, OBS-01: a failure while a restart is due is merged: no count, no entry of its own, the same due time", () => {
+    const probe = lanes({ restartStrategy: EXPONENTIAL });
+    probe.run();
+    probe.update(0, "FAILED", new Error("first"));
+    probe.effects = [];
+    probe.update(1, "FAILED", new Error("second"));
+    expect(probe.effects).toContainEqual({ kind: "schedule-restart", restartId: 2, delayMillis: 999 });
+    expect(probe.graph.restarts).toMatchObject({ total: 1, charged: 1, backoff: { attempts: 1 } });
+    expect(probe.graph.exceptionHistory).toMatchObject([
+      { failure: { message: "first" }, concurrent: [{ failure: { message: "second" }, taskName: "v0 (2/3)" }] },
+    ]);
+    probe.now += 1_000;
+    probe.update(2, "FAILED", new Error("third"));
+    expect(probe.graph.restarts).toMatchObject({ total: 2, backoff: { attempts: 2 } });
+    expect(probe.graph.exceptionHistory).toHaveLength(2);
+  });
+
+  it("SCH-13: a slot request in vain fails all its regions", () => {
+    const probe = lanes();
+    probe.start();
+    probe.handle({ kind: "slot-request-failed", slotRequestId: 1, failure: serializeThrowable(new Error("no slots")) });
+    expect(probe.states).toEqual(["FAILED", "FAILED", "FAILED", "CANCELED", "CANCELED", "CANCELED"]);
+    expect(probe.graph.restarts.total).toBe(1);
+    probe.elapseRestartDelay();
+    expect(new Set(probe.states)).toEqual(new Set(["SCHEDULED"]));
+  });
+
+  it("CAN-08: cancel while one region restarts ends the others too", () => {
+    const probe = lanes();
+    probe.run();
+    probe.update(0, "FAILED", new Error("boom"));
+    probe.handle({ kind: "cancel" });
+    probe.elapseRestartDelay();
+    for (const index of [1, 2, 3, 4, 5]) probe.update(index, "CANCELED");
+    expect(probe.graph.status).toBe("CANCELED");
+  });
+
+  it("OBS-02: a failure says whose doing it was", () => {
+    const probe = lanes();
+    probe.run();
+    probe.update(0, "FAILED", new TypeError("the user's"));
+    probe.update(1, "FAILED", new Error("the platform's"), { infrastructure: true });
+    expect(probe.graph.exceptionHistory.map(({ labels }) => labels)).toEqual([{ TYPE: "USER" }, { TYPE: "SYSTEM" }]);
+  });
+});
+
 describe("recovery of the JobMaster", () => {
   const recovery = serializeThrowable(new Error("memory lost"), { infrastructure: true });
 
-  it("counts as a restart that is free, and goes on with attempt numbers and budget", () => {
+  it("counts as a free restart once tasks are deployed again, and goes on with attempt numbers and budget", () => {
     const restarts = { total: 2, charged: 2, freeWithoutProgress: 0, lastMillis: 900 };
     const probe = new SchedulerProbe(testingJobGraph([{ parallelism: 1 }]), { restarts, exceptions: [] });
     probe.handle({ kind: "create", attemptNumber: 5, recovery });
     expect(probe.graph.status).toBe("CREATED");
+    expect(probe.graph.restarts).toMatchObject({ total: 2, charged: 2, freeWithoutProgress: 1 });
+    expect(probe.graph.exceptionHistory).toEqual([]);
+    probe.handle({ kind: "recovery-restart", failure: recovery });
     expect(probe.graph.restarts).toMatchObject({ total: 3, charged: 2, freeWithoutProgress: 1 });
+    expect(probe.graph.exceptionHistory).toMatchObject([{ failure: { message: "memory lost" } }]);
     expect([...probe.graph.executions()][0]?.attemptNumber).toBe(5);
   });
 
@@ -322,8 +460,32 @@ describe("recovery of the JobMaster", () => {
     expect(probe.graph.status).toBe("FAILED");
   });
 
+  it("over HA-06: tasks that are found running go on in place of the new attempts; nothing is deployed or counted", () => {
+    const probe = new SchedulerProbe(testingJobGraph(PAIR));
+    probe.handle({ kind: "create", attemptNumber: 4, recovery });
+    probe.handle({ kind: "start" });
+    const slot = { allocationId: brandId<AllocationID>("slot-0"), location: brandId<ResourceID>("te-0") };
+    const attempts = [0, 1].map((vertexIndex) => ({
+      attemptId: brandId<ExecutionAttemptID>(`old-${vertexIndex}`),
+      attemptNumber: 3,
+      vertexIndex,
+      subtaskIndex: 0,
+      slot,
+      endOfData: false,
+    }));
+    expect(probe.handle({ kind: "tasks-adopted", slotRequestId: 1, attempts })).toEqual([]);
+    expect(probe.attempts).toEqual(["old-0", "old-1"]);
+    expect(probe.states).toEqual(["RUNNING", "RUNNING"]);
+    expect(probe.graph.restarts.total).toBe(0);
+    expect(probe.fulfilSlots()).toEqual([]);
+    probe.update(0, "FAILED", new Error("later"));
+    probe.update(1, "CANCELED");
+    probe.elapseRestartDelay();
+    expect([...probe.graph.executions()].map(({ attemptNumber }) => attemptNumber)).toEqual([4, 4]);
+  });
+
   it("ends a job whose end had been decided", () => {
-    const probe = new SchedulerProbe(testingJobGraph([{ parallelism: 2 }]));
+    const probe = new SchedulerProbe(testingJobGraph(PAIR));
     probe.handle({ kind: "create", attemptNumber: 1 });
     const failure = serializeThrowable(new Error("decided before"));
     expect(probe.handle({ kind: "fail", failure })).toEqual([{ kind: "job-terminated" }]);

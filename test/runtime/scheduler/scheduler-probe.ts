@@ -1,6 +1,6 @@
 import { brandId, type AllocationID, type ExecutionAttemptID, type ResourceID } from "../../../src/common/ids.ts";
 import { ExecutionGraph, type ExecutionGraphHistory } from "../../../src/runtime/executiongraph/execution-graph.ts";
-import type { AssignedSlot } from "../../../src/runtime/executiongraph/execution.ts";
+import type { AssignedSlot, SlotAssignment } from "../../../src/runtime/executiongraph/execution.ts";
 import type { JobGraph } from "../../../src/runtime/jobgraph/job-graph.ts";
 import { serializeThrowable, type ThrowableTraits } from "../../../src/runtime/messages/serialized-throwable.ts";
 import type { TaskExecutionState } from "../../../src/runtime/messages/task-execution-state.ts";
@@ -25,7 +25,7 @@ export class SchedulerProbe {
     this.graph = new ExecutionGraph(jobGraph, this.now, history);
     this.scheduler = new DefaultScheduler(
       new SchedulerState(this.graph),
-      { clock: { now: () => this.now }, ids: countingIds() },
+      { clock: { now: () => this.now }, ids: countingIds(), random: { next: () => 0.5 } },
       (event) => this.events.push(event),
     );
   }
@@ -52,21 +52,20 @@ export class SchedulerProbe {
     return [...this.graph.executions()].map(({ state }) => state);
   }
 
-  slots(count: number): readonly AssignedSlot[] {
-    return Array.from({ length: count }, (_, index) => ({
+  /** Slot i for subtask i. */
+  slots(count: number): SlotAssignment {
+    const slotOf = (index: number): AssignedSlot => ({
       allocationId: brandId<AllocationID>(`slot-${index}`),
       location: brandId<ResourceID>(`te-${Math.floor(index / 2)}`),
-    }));
+    });
+    return new Map(Array.from({ length: count }, (_, index) => [index, slotOf(index)]));
   }
 
+  /** Of the oldest request that waits. */
   fulfilSlots(): readonly SchedulerEffect[] {
-    const request = this.effects.findLast((effect) => effect.kind === "request-slots");
-    if (request === undefined) throw new Error("no slots were requested");
-    return this.handle({
-      kind: "slots-fulfilled",
-      slotRequestId: request.slotRequestId,
-      slots: this.slots(request.slots),
-    });
+    const [slotRequestId = this.scheduler.state.slotRequestId] = this.scheduler.state.slotRequests.keys();
+    const widest = Math.max(...this.graph.jobGraph.vertices.map(({ parallelism }) => parallelism));
+    return this.handle({ kind: "slots-fulfilled", slotRequestId, slots: this.slots(widest) });
   }
 
   update(index: number, state: TaskExecutionState["state"], failure?: Error, traits?: ThrowableTraits): void {
@@ -102,8 +101,10 @@ export class SchedulerProbe {
     this.updateAll("RUNNING");
   }
 
-  elapseRestartDelay(): void {
-    const restartId = this.scheduler.state.restartId;
+  /** @param index which of the restarts that wait, oldest first. */
+  elapseRestartDelay(index = 0): void {
+    const { pendingRestarts, restartId: newest } = this.scheduler.state;
+    const restartId = [...pendingRestarts.keys()][index] ?? newest;
     this.handle({ kind: "restart-delay-elapsed", restartId });
   }
 }

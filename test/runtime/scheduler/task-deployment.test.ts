@@ -13,7 +13,9 @@ function deployed(ship: "HASH" | "FORWARD" | "REBALANCE" | "BROADCAST"): Schedul
 describe("task deployment descriptors", () => {
   it.each(["HASH", "REBALANCE", "BROADCAST"] as const)("%s: every subtask knows all its peers, in order", (ship) => {
     const probe = deployed(ship);
-    const descriptors = createTaskDeployments(probe.graph, () => undefined).map(({ descriptor }) => descriptor);
+    const descriptors = createTaskDeployments(probe.graph, probe.attempts, () => undefined).map(
+      ({ descriptor }) => descriptor,
+    );
     const producers = probe.attempts.slice(0, 3);
     const consumers = probe.attempts.slice(3);
     for (const descriptor of descriptors.slice(0, 3)) {
@@ -33,7 +35,7 @@ describe("task deployment descriptors", () => {
 
   it("FORWARD: only the peer of the same index, in the same slot", () => {
     const probe = deployed("FORWARD");
-    const deployments = createTaskDeployments(probe.graph, () => undefined);
+    const deployments = createTaskDeployments(probe.graph, probe.attempts, () => undefined);
     for (const index of [0, 1, 2]) {
       const producer = deployments[index];
       const consumer = deployments[3 + index];
@@ -45,14 +47,25 @@ describe("task deployment descriptors", () => {
   });
 
   it("lists of peers are shared, so that building is linear in the subtasks", () => {
-    const [first, second] = createTaskDeployments(deployed("HASH").graph, () => undefined);
+    const { graph, attempts } = deployed("HASH");
+    const [first, second] = createTaskDeployments(graph, attempts, () => undefined);
     expect(first?.descriptor.resultPartitions[0]?.consumers).toBe(second?.descriptor.resultPartitions[0]?.consumers);
+  });
+
+  it("FO-01: of a region alone, whatever the others are doing", () => {
+    const probe = deployed("FORWARD");
+    const region = [probe.attempt(1), probe.attempt(4)];
+    const others = probe.attempts.filter((attemptId) => !region.includes(attemptId));
+    probe.graph.apply({ kind: "slots-assigned", attemptIds: others, slots: new Map() });
+    const deployments = createTaskDeployments(probe.graph, region, () => undefined);
+    expect(deployments.map(({ execution }) => execution.attemptId)).toEqual(region);
+    expect(deployments[0]?.descriptor.resultPartitions[0]?.consumers[0]?.attemptId).toBe(region[1]);
   });
 
   it("carry what the attempt starts from", () => {
     const probe = deployed("HASH");
     const restore = { checkpointId: 9, state: [{ kind: "object", key: "state/x", size: 3 }] } as const;
-    const [first, second] = createTaskDeployments(probe.graph, ({ subtaskIndex }) =>
+    const [first, second] = createTaskDeployments(probe.graph, probe.attempts, ({ subtaskIndex }) =>
       subtaskIndex === 0 ? restore : undefined,
     );
     expect(first?.descriptor).toMatchObject({ restore, attemptNumber: 0, allocationId: "slot-0", taskName: "v0" });

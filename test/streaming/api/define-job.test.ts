@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { minutes, seconds } from "../../../src/common/duration.ts";
 import { defineJob } from "../../../src/streaming/api/define-job.ts";
+import type { RestartOptions } from "../../../src/streaming/api/restart-options.ts";
 import { requireJobDefinition } from "../../../src/streaming/graph/job-definition.ts";
 
 const nothing = (): void => {};
@@ -16,9 +17,9 @@ describe("defineJob", () => {
     expect(definition).toMatchObject({
       name: "quakes",
       parallelism: 4,
-      restartStrategy: { kind: "fixed-delay", attempts: 3, delayMillis: 1_000 },
       userConfiguration: {},
     });
+    expect(definition).not.toHaveProperty("restartStrategy");
     expect(definition).not.toHaveProperty("checkpointing");
   });
 
@@ -41,7 +42,43 @@ describe("defineJob", () => {
       restartStrategy: { kind: "fixed-delay", attempts: 5, delayMillis: 10_000 },
       userConfiguration: { region: "ak" },
     });
-    expect(defineJob({ name: "quakes", restart: "none" }, nothing).restartStrategy).toEqual({ kind: "none" });
+  });
+
+  it("takes Flink's restart strategies, with Flink's defaults (contract: runtime-semantics 3.2)", () => {
+    const strategyOf = (restart: RestartOptions) => defineJob({ name: "quakes", restart }, nothing).restartStrategy;
+    expect(strategyOf("none")).toEqual({ kind: "none" });
+    expect(strategyOf({ failureRate: {} })).toEqual({
+      kind: "failure-rate",
+      maxFailuresPerInterval: 1,
+      intervalMillis: 60_000,
+      delayMillis: 1_000,
+    });
+    expect(strategyOf({ failureRate: { maxFailures: 3, interval: minutes(5), delay: seconds(2) } })).toEqual({
+      kind: "failure-rate",
+      maxFailuresPerInterval: 3,
+      intervalMillis: 300_000,
+      delayMillis: 2_000,
+    });
+    const defaults = {
+      kind: "exponential-delay",
+      initialBackoffMillis: 1_000,
+      maxBackoffMillis: 60_000,
+      backoffMultiplier: 1.5,
+      jitterFactor: 0.1,
+      resetBackoffThresholdMillis: 3_600_000,
+      attemptsBeforeResetBackoff: 2_147_483_647,
+    };
+    expect(strategyOf({ exponentialDelay: {} })).toEqual(defaults);
+    expect(
+      strategyOf({ exponentialDelay: { initialBackoff: minutes(2), multiplier: 2, jitter: 0, attempts: 4 } }),
+    ).toEqual({
+      ...defaults,
+      initialBackoffMillis: 120_000,
+      maxBackoffMillis: 120_000,
+      backoffMultiplier: 2,
+      jitterFactor: 0,
+      attemptsBeforeResetBackoff: 4,
+    });
   });
 
   it.each([
@@ -75,6 +112,18 @@ describe("defineJob", () => {
     [
       { name: "x", restart: { attempts: 1 } },
       "restart.delay: expected a duration such as seconds(1), from 0 ms to a year, got undefined",
+    ],
+    [
+      { name: "x", restart: { failureRate: { maxFailures: 0 } } },
+      "restart.failureRate.maxFailures: expected a whole number from 1, got 0",
+    ],
+    [
+      { name: "x", restart: { exponentialDelay: { jitter: 2 } } },
+      "restart.exponentialDelay.jitter: expected a number from 0 to 1, got 2",
+    ],
+    [
+      { name: "x", restart: { exponentialDelay: { maxBackoff: 10 } } },
+      "restart.exponentialDelay.maxBackoff: expected a duration such as seconds(1), from 1000 ms to a year, got 10",
     ],
     [{ name: "x", parameters: { a: 1 } }, "parameters.a: expected a string, got 1"],
   ])("names the option and its value: %j", (options, message) => {

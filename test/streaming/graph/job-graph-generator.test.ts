@@ -244,6 +244,20 @@ describe("the graph's hash", () => {
         .sinkTo(discardingSink("rows"));
     };
 
+  it("FO-14: the job's own restart strategy, else the one asked for, else three restarts a second apart", async () => {
+    const asked = { kind: "fixed-delay", attempts: 9, delayMillis: 5 } as const;
+    const strategyOf = async (restart: Pick<JobOptions, "restart">, more: Partial<JobGraphOverrides>) => {
+      const definition = defineJob({ name: "quakes", ...restart }, windowed(6, "count"));
+      const { jobGraph } = await generateJobGraph(definition, { ...overrides, ...more });
+      return parseJobGraph(jobGraph).configuration.restartStrategy;
+    };
+    expect(await strategyOf({}, {})).toEqual({ kind: "fixed-delay", attempts: 3, delayMillis: 1_000 });
+    expect(await strategyOf({}, { restartStrategy: asked })).toEqual(asked);
+    expect(await strategyOf({ restart: "none" }, { restartStrategy: asked })).toEqual({ kind: "none" });
+    expect((await strategyOf({ restart: { exponentialDelay: {} } }, {})).kind).toBe("exponential-delay");
+    expect((await strategyOf({ restart: { failureRate: {} } }, {})).kind).toBe("failure-rate");
+  });
+
   it("tells programs apart by everything but their functions", async () => {
     const hashes = await Promise.all([
       hashOf(windowed(6, "count")),

@@ -1,0 +1,96 @@
+import type { ScheduledCallback } from "../../common/clock.ts";
+import { minutes } from "../../common/duration.ts";
+import type { ExecutionAttemptID } from "../../common/ids.ts";
+import { SluiceException } from "../../common/exceptions.ts";
+import type { AssignedSlot, SlotAssignment } from "../executiongraph/execution.ts";
+import { isTerminalExecutionState } from "../messages/execution-state.ts";
+import { serializeThrowable, type SerializedThrowable } from "../messages/serialized-throwable.ts";
+import type { SchedulerState } from "../scheduler/scheduler-state.ts";
+import type { JobMasterServices } from "./job-master-services.ts";
+import type { SlotPool } from "./slot-pool.ts";
+
+/** How long a batch waits for all its slots before it fails over (SCH-13). */
+export const SLOT_REQUEST_TIMEOUT = minutes(5);
+
+export interface SlotRequestsParts {
+  readonly services: JobMasterServices;
+  readonly pool: SlotPool;
+  readonly state: SchedulerState;
+}
+
+export interface SlotRequestListener {
+  onFulfilled(slotRequestId: number, slots: SlotAssignment): void;
+  onFailed(slotRequestId: number, failure: SerializedThrowable): void;
+  /** The job holds more slots than it needs. */
+  onExcess(slot: AssignedSlot): void;
+}
+
+/** The slot requests of a job's batches, each served when all its slots are there, in request order (SCH-04, SCH-18). */
+export class SlotRequests {
+  readonly #parts: SlotRequestsParts;
+  readonly #listener: SlotRequestListener;
+  readonly #timeouts = new Map<number, ScheduledCallback>();
+
+  constructor(parts: SlotRequestsParts, listener: SlotRequestListener) {
+    this.#parts = parts;
+    this.#listener = listener;
+  }
+
+  /** A batch was scheduled. */
+  open(slotRequestId: number): void {
+    const { services, pool } = this.#parts;
+    const timeout = services.executor.schedule(() => {
+      this.#timeouts.delete(slotRequestId);
+      const waited = `${SLOT_REQUEST_TIMEOUT / 1_000} s`;
+      this.#fail(slotRequestId, `the job needs ${pool.required} slots and got ${pool.size} within ${waited}`);
+      return undefined;
+    }, SLOT_REQUEST_TIMEOUT);
+    this.#timeouts.set(slotRequestId, timeout);
+  }
+
+  /** Slots may have come: serves what waits for them. */
+  serve(): void {
+    for (const [slotRequestId, attemptIds] of Array.from(this.#parts.state.slotRequests)) {
+      const allocated = this.#parts.pool.allocate(this.#occupied(), this.#subtasksOf(attemptIds));
+      if (allocated === undefined) continue;
+      this.#settle(slotRequestId);
+      for (const slot of allocated.excess) this.#listener.onExcess(slot);
+      this.#listener.onFulfilled(slotRequestId, allocated.slots);
+    }
+  }
+
+  /** No request can be served (SCH-16). */
+  failAll(reason: string): void {
+    for (const slotRequestId of Array.from(this.#parts.state.slotRequests.keys())) this.#fail(slotRequestId, reason);
+  }
+
+  /** Nothing is awaited any more. */
+  close(): void {
+    for (const timeout of this.#timeouts.values()) timeout.cancel();
+    this.#timeouts.clear();
+  }
+
+  #fail(slotRequestId: number, reason: string): void {
+    this.#settle(slotRequestId);
+    this.#listener.onFailed(slotRequestId, serializeThrowable(new SluiceException("NO_RESOURCE_AVAILABLE", reason)));
+  }
+
+  #settle(slotRequestId: number): void {
+    this.#timeouts.get(slotRequestId)?.cancel();
+    this.#timeouts.delete(slotRequestId);
+  }
+
+  /** Slots that tasks run in, which those of the same subtask index share (SCH-09). */
+  #occupied(): SlotAssignment {
+    const occupied = new Map<number, AssignedSlot>();
+    for (const { slot, state, subtaskIndex } of this.#parts.state.graph.executions()) {
+      if (slot !== undefined && !isTerminalExecutionState(state)) occupied.set(subtaskIndex, slot);
+    }
+    return occupied;
+  }
+
+  #subtasksOf(attemptIds: readonly ExecutionAttemptID[]): ReadonlySet<number> {
+    const { graph } = this.#parts.state;
+    return new Set(attemptIds.map((attemptId) => graph.execution(attemptId)?.subtaskIndex ?? 0));
+  }
+}
