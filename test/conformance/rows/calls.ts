@@ -92,6 +92,31 @@ export const callRows: readonly Row[] = [
       assert.deepEqual(await probe.noted(), []);
     },
   ),
+  calling("Z4", "each kind of value outside the list fails at the call, with its path", async (world) => {
+    const probe = world.service.gateway(ProbeGateway, world.open("probe"));
+    class Point {
+      readonly x = 1;
+    }
+    const outside: readonly (readonly [string, unknown])[] = [
+      ["a function", () => 1],
+      ["an instance of Point", new Point()],
+      ["an instance of URL", new URL("https://example.com/")],
+      ["a symbol", Symbol("s")],
+      ["a Promise", Promise.resolve(1)],
+      ["an instance of WeakMap", new WeakMap()],
+      ["an instance of RegExp", /x/],
+      ["an Error", new Error("no data")],
+    ];
+    for (const [what, value] of outside) {
+      // What a caller without a type checker could do.
+      const argument = { rows: [{ cell: value }] } as unknown as string;
+      for (const call of [() => void probe.echo(argument), () => probe.note(argument)]) {
+        const { message } = thrown(call, "SERIALIZATION");
+        assert.ok(message.includes(`argument[0].rows[0].cell: ${what}`), message);
+      }
+    }
+    assert.deepEqual(await probe.noted(), []);
+  }),
   calling("Z8", "a result outside the list fails the call, names the method, and undoes the turn", async (world) => {
     const probe = world.service.gateway(ProbeGateway, world.open("probe"));
     assert.match((await rejection(probe.badResult(), "SERIALIZATION")).message, /Probe\.badResult\.deep\[0\]/);
