@@ -41,6 +41,8 @@ export interface MiniClusterOptions {
     objects: InMemoryObjectStore,
   ) => TaskHostFactory & { lose?(self: ResourceID): void };
   readonly log?: Logger;
+  /** Makes the database of an endpoint. */
+  readonly database?: (address: string) => SqliteDatabase;
   /** Decides the fate of every message. */
   readonly intercept?: (call: TracedCall, envelope: RequestEnvelope) => LocalDelivery;
 }
@@ -68,12 +70,14 @@ export class MiniCluster {
   readonly trace: TracedCall[] = [];
   readonly #cluster = clusterName();
   readonly #service: LocalRpcService;
+  readonly #newDatabase: (address: string) => SqliteDatabase;
   readonly #hosts: TaskHostFactory & { lose?(self: ResourceID): void };
   readonly #databases = new Map<string, SqliteDatabase>();
   /** Objects without memory, with what will wake them. */
   readonly #killed = new Map<string, ScheduledCallback | undefined>();
 
   constructor(options: MiniClusterOptions) {
+    this.#newDatabase = options.database ?? (() => new SqliteDatabase());
     this.#hosts = options.hosts(this.clock, this.objects);
     const intercept = options.intercept ?? ((): LocalDelivery => "deliver");
     this.#service = new LocalRpcService({
@@ -203,7 +207,7 @@ export class MiniCluster {
       return;
     }
     if (this.#databases.has(address)) return;
-    const database = new SqliteDatabase();
+    const database = this.#newDatabase(address);
     this.#databases.set(address, database);
     this.#service.startServer(address, { ...this.#endpointOf(kind), database });
   }

@@ -6,9 +6,14 @@ export type Bar =
   | { readonly kind: "ahead" }
   /** The value is at most the baseline and so much more. */
   | { readonly kind: "difference"; readonly atMost: number }
-  | { readonly kind: "value"; readonly atMost: number };
+  | { readonly kind: "value"; readonly atMost: number }
+  | { readonly kind: "rate"; readonly atLeast: number }
+  /** The value is at most so many times the baseline. */
+  | { readonly kind: "ratio at most"; readonly atMost: number }
+  /** Nothing is asked of it but that it was measured. */
+  | { readonly kind: "reported" };
 
-export type Unit = "calls/s" | "ms" | "calls" | "MiB" | "s";
+export type Unit = "calls/s" | "ms" | "calls" | "MiB" | "s" | "µs" | "acks/s" | "writes" | "events";
 
 /** What a row says before anything is measured. */
 export interface RowHead {
@@ -73,6 +78,12 @@ function passes(bar: Bar, { value, baseline, ratio }: Numbers): boolean {
       return value !== null && baseline !== null && value - baseline <= bar.atMost;
     case "value":
       return value !== null && value <= bar.atMost;
+    case "rate":
+      return value !== null && value >= bar.atLeast;
+    case "ratio at most":
+      return ratio !== null && ratio <= bar.atMost;
+    case "reported":
+      return value !== null;
   }
 }
 
@@ -86,6 +97,12 @@ function describeBar(bar: Bar, unit: Unit): string {
       return `<= baseline + ${bar.atMost} ${unit}`;
     case "value":
       return `<= ${bar.atMost} ${unit}`;
+    case "rate":
+      return `>= ${bar.atLeast} ${unit}`;
+    case "ratio at most":
+      return `<= ${bar.atMost} x`;
+    case "reported":
+      return "reported";
   }
 }
 

@@ -1,0 +1,199 @@
+import { ACKNOWLEDGE } from "../../../src/common/acknowledge.ts";
+import { fromUnknown } from "../../../src/common/exceptions.ts";
+import { brandId } from "../../../src/common/ids.ts";
+import type { AllocationID, ExecutionAttemptID, InstanceID, ResourceID } from "../../../src/common/ids.ts";
+import { silentLogger } from "../../../src/common/log.ts";
+import type { Epoch } from "../../../src/rpc/fencing/epoch.ts";
+import { SLOTS_PER_TASK_EXECUTOR } from "../../../src/runtime/jobgraph/job-configuration.ts";
+import type { JobMasterId } from "../../../src/runtime/jobmaster/job-master-id.ts";
+import type { JobMasterServices } from "../../../src/runtime/jobmaster/job-master-services.ts";
+import { JobMasterStorage } from "../../../src/runtime/jobmaster/job-master-storage.ts";
+import { RunningJob } from "../../../src/runtime/jobmaster/running-job.ts";
+import { MAX_CLUSTER_QUOTAS } from "../../../src/runtime/messages/cluster-quotas.ts";
+import { serializeThrowable } from "../../../src/runtime/messages/serialized-throwable.ts";
+import type { TaskDeploymentDescriptor } from "../../../src/runtime/messages/task-deployment-descriptor.ts";
+import type { TaskExecutionState } from "../../../src/runtime/messages/task-execution-state.ts";
+import type { ResourceManagerGateway } from "../../../src/runtime/resourcemanager/resource-manager-gateway.ts";
+import type { TaskExecutorGateway } from "../../../src/runtime/taskexecutor/task-executor-gateway.ts";
+import { InMemoryObjectStore } from "../../../src/testing/in-memory-object-store.ts";
+import { ManualClock } from "../../../src/testing/manual-clock.ts";
+import { manualMainThread } from "../../../src/testing/manual-main-thread.ts";
+import { testingJobGraph } from "../../../src/testing/testing-job-graph.ts";
+import { InMemoryStorage } from "./in-memory-storage.ts";
+
+const START_MILLIS = Date.UTC(2024, 0, 1);
+const CHECKPOINT_INTERVAL_MILLIS = 1_000;
+const RESTART_DELAY_MILLIS = 1;
+const ACKNOWLEDGED = Promise.resolve(ACKNOWLEDGE);
+const PROFILE = { cpuCores: 1, memoryMegabytes: 64 };
+const ACK_METRICS = { alignmentMillis: 0, syncMillis: 0, asyncMillis: 0, startDelayMillis: 0, processedBytes: 0 };
+
+/**
+ * The core of one JobMaster, whole, with simulated TaskExecutors: a source exchanged all to all with a sink, each of half
+ * the subtasks. What TaskExecutors would report, the caller lets them report.
+ */
+export class CoreJob {
+  readonly #clock = new ManualClock(START_MILLIS);
+  readonly #job: RunningJob;
+  readonly #parallelism: number;
+  readonly #tasks: { readonly attemptId: ExecutionAttemptID; readonly taskExecutor: ResourceID }[] = [];
+  readonly #canceling: ExecutionAttemptID[] = [];
+  readonly #triggered = new Set<number>();
+
+  /** Builds the graph and its attempts. */
+  constructor(subtasks: number) {
+    this.#parallelism = subtasks / 2;
+    const jobGraph = testingJobGraph({
+      parallelism: this.#parallelism,
+      configuration: {
+        checkpointing: {
+          intervalMillis: CHECKPOINT_INTERVAL_MILLIS,
+          timeoutMillis: 600_000,
+          minPauseMillis: 0,
+          maxConcurrent: 1,
+          tolerableFailed: 0,
+          retained: 1,
+        },
+        restartStrategy: { kind: "fixed-delay", attempts: 1_000, delayMillis: RESTART_DELAY_MILLIS },
+      },
+    });
+    this.#job = new RunningJob(
+      {
+        services: this.#services(),
+        storage: new JobMasterStorage(new InMemoryStorage()),
+        objects: new InMemoryObjectStore(this.#clock),
+        cluster: "default",
+        resourceManager: {
+          jobId: jobGraph.jobId,
+          address: "resource-manager",
+          // The slots come by themselves.
+          connect: () => Promise.withResolvers<ResourceManagerGateway>().promise,
+        },
+        onTerminated: () => undefined,
+      },
+      { jobGraph, dispatcherAddress: "dispatcher", quotas: MAX_CLUSTER_QUOTAS, submittedMillis: START_MILLIS },
+    );
+    this.#job.begin("created");
+  }
+
+  get status(): string {
+    return this.#job.status;
+  }
+
+  /** TaskExecutors register and offer their slots; all tasks are deployed and come to RUNNING. */
+  async schedule(): Promise<void> {
+    const gateway = this.#taskExecutor();
+    for (let index = 0; index * SLOTS_PER_TASK_EXECUTOR < this.#parallelism; index += 1) {
+      const resourceId = brandId<ResourceID>(`te-${index}`);
+      const instanceId = brandId<InstanceID>(`instance-${index}`);
+      const { jobId } = this.#job;
+      this.#job.registerTaskManager({
+        registration: { resourceId, address: resourceId, instanceId, jobId, slots: SLOTS_PER_TASK_EXECUTOR },
+        gateway,
+      });
+      const offers = Array.from({ length: SLOTS_PER_TASK_EXECUTOR }, (_, slotIndex) => ({
+        allocationId: brandId<AllocationID>(`slot-${index}-${slotIndex}`),
+        slotIndex,
+        profile: PROFILE,
+      }));
+      this.#job.offerSlots(resourceId, offers);
+    }
+    await this.#run();
+  }
+
+  /** Every task reports that it has finished. */
+  finish(): void {
+    this.#report("FINISHED");
+  }
+
+  /** One task fails: all are cancelled, deployed again and come to RUNNING. */
+  async failover(): Promise<void> {
+    const [failed] = this.#tasks;
+    if (failed === undefined) throw new RangeError("nothing runs");
+    const failure = serializeThrowable(new Error("a record was bad"));
+    this.#job.updateTask({ jobId: this.#job.jobId, attemptId: failed.attemptId, state: "FAILED", failure });
+    this.#tasks.length = 0;
+    for (const attemptId of this.#canceling.splice(0)) {
+      this.#job.updateTask({ jobId: this.#job.jobId, attemptId, state: "CANCELED" });
+    }
+    await this.#clock.advance(RESTART_DELAY_MILLIS);
+    await this.#run();
+  }
+
+  /** Time passes until a checkpoint is triggered. @returns its acknowledgements, one per TaskExecutor, to be sent. */
+  async trigger(): Promise<readonly (() => void)[]> {
+    await this.#clock.advance(CHECKPOINT_INTERVAL_MILLIS);
+    const checkpointId = Math.max(...this.#triggered);
+    const byTaskExecutor = Map.groupBy(this.#tasks, ({ taskExecutor }) => taskExecutor);
+    return [...byTaskExecutor.values()].map((tasks) => {
+      const acknowledgements = tasks.map(({ attemptId }) => ({
+        attemptId,
+        metrics: ACK_METRICS,
+        state: { kind: "inline", bytes: new Uint8Array(8) } as const,
+      }));
+      return () => this.#job.checkpoint({ kind: "acknowledged", checkpointId, acknowledgements });
+    });
+  }
+
+  /** @throws Error unless the checkpoint is complete. */
+  async completed(count: number): Promise<void> {
+    await this.#clock.settle();
+    const completed = this.#job.checkpointStats?.counts.completed;
+    if (completed !== count) throw new Error(`expected ${count} completed checkpoints, got ${completed}`);
+  }
+
+  async #run(): Promise<void> {
+    await this.#clock.settle();
+    if (this.#tasks.length !== 2 * this.#parallelism) {
+      throw new Error(`expected ${2 * this.#parallelism} deployed tasks, got ${this.#tasks.length}`);
+    }
+    this.#report("INITIALIZING");
+    this.#report("RUNNING");
+  }
+
+  #report(state: TaskExecutionState["state"]): void {
+    const { jobId } = this.#job;
+    for (const { attemptId } of this.#tasks) this.#job.updateTask({ jobId, attemptId, state });
+  }
+
+  /** All of them in one: takes everything at once. */
+  #taskExecutor(): TaskExecutorGateway {
+    const taken: Partial<TaskExecutorGateway> = {
+      submitTask: ({ attemptId, allocationId }: TaskDeploymentDescriptor) => {
+        const [, index] = allocationId.split("-");
+        this.#tasks.push({ attemptId, taskExecutor: brandId<ResourceID>(`te-${index}`) });
+        return ACKNOWLEDGED;
+      },
+      cancelTask: (attemptId) => {
+        this.#canceling.push(attemptId);
+        return ACKNOWLEDGED;
+      },
+      triggerCheckpoint: (_attemptIds, { checkpointId }) => {
+        this.#triggered.add(checkpointId);
+        return ACKNOWLEDGED;
+      },
+      freeSlot: () => ACKNOWLEDGED,
+      confirmCheckpoint: () => undefined,
+      abortCheckpoint: () => undefined,
+      heartbeatFromJobManager: () => undefined,
+      disconnectJobManager: () => undefined,
+    };
+    // What a JobMaster calls.
+    return taken as TaskExecutorGateway;
+  }
+
+  #services(): JobMasterServices {
+    let ids = 0;
+    return {
+      address: "job-master",
+      jobMasterId: 1 as Epoch as JobMasterId,
+      clock: this.#clock,
+      random: { next: () => 0.5 },
+      ids: { hex: () => (ids += 1).toString(16).padStart(32, "0") },
+      log: silentLogger,
+      executor: manualMainThread(this.#clock),
+      whenSettled: (promise, onResult, onError) =>
+        void promise.then(onResult, (error: unknown) => onError(fromUnknown(error))),
+    };
+  }
+}

@@ -1,0 +1,184 @@
+import { judge } from "../rpc/report/row.ts";
+import type { Row } from "../rpc/report/row.ts";
+import { median, percentile } from "../rpc/report/statistics.ts";
+import { CORE_PHASES } from "./core/core-result.ts";
+import type { PhaseTimes } from "./core/core-result.ts";
+import { countDurableWrites } from "./counts/durable-writes.ts";
+import { countIdleInvocations } from "./counts/idle-invocations.ts";
+import { ControlServer } from "./http/control-server.ts";
+import { JobTimes } from "./http/job-times.ts";
+import { measureCore } from "./measure-core.ts";
+
+export interface BenchOptions {
+  /** Runs of jobs over HTTP, each of the kinds. */
+  readonly jobs: number;
+  /** How long an idle cluster is watched. */
+  readonly idleSeconds: number;
+  /** Passes of the core at each size. */
+  readonly rounds: number;
+}
+
+/** Some rows that are measured together. */
+export interface Experiment {
+  readonly name: string;
+  readonly measure: (options: BenchOptions) => Promise<readonly Row[]>;
+}
+
+const WIDE_SUBTASKS = 20_000;
+const MAX_WIDE_SECONDS = 5;
+const MAX_HEAP_MEBIBYTES = 128;
+/** Old and young generation together end at the bar: going over it is a crash. */
+const HEAP_OPTIONS = ["--max-old-space-size=112", "--max-semi-space-size=5"];
+const SMALL_SUBTASKS = 1_000;
+const LARGE_SUBTASKS = 100_000;
+const MAX_GROWTH = 1.5;
+/** A small pass is short: as many of them as one large one has subtasks would be too many, too few are noise. */
+const SMALL_PASSES_PER_LARGE = 20;
+/** The size supported on Workers. */
+const SUPPORTED_SUBTASKS = 2_000;
+const MIN_ACKNOWLEDGEMENTS_PER_SECOND = 50_000;
+const ACKNOWLEDGED_CHECKPOINTS = 20;
+const MAX_START_MULTIPLE = 2.5;
+const MAX_RESULT_MILLIS = 500;
+const WARM_UP_JOBS = 2;
+const P50 = 0.5;
+const P99 = 0.99;
+const MILLIS_PER_SECOND = 1_000;
+const MAX_WRITES = 2;
+
+export const EXPERIMENTS: readonly Experiment[] = [
+  { name: "10,000 x 10,000, built to finished", measure: wideJob },
+  { name: "time per subtask", measure: timePerSubtask },
+  { name: "checkpoint acknowledgements", measure: acknowledgements },
+  { name: "durable writes", measure: durableWrites },
+  { name: "jobs over HTTP", measure: jobsOverHttp },
+  { name: "idle cluster", measure: idleCluster },
+];
+
+async function wideJob(): Promise<readonly Row[]> {
+  const { seconds, peakMebibytes } = await measureCore({
+    load: "whole job",
+    subtasks: WIDE_SUBTASKS,
+    rounds: 1,
+    nodeOptions: HEAP_OPTIONS,
+  });
+  const name = "job of 10,000 x 10,000, built to finished";
+  return [
+    judge(
+      { name, unit: "s", bar: { kind: "value", atMost: MAX_WIDE_SECONDS } },
+      { value: seconds, baseline: undefined },
+    ),
+    judge(
+      { name: `${name}, peak heap`, unit: "MiB", bar: { kind: "value", atMost: MAX_HEAP_MEBIBYTES } },
+      { value: peakMebibytes, baseline: undefined },
+    ),
+  ];
+}
+
+async function timePerSubtask({ rounds }: BenchOptions): Promise<readonly Row[]> {
+  const [small, large] = [
+    await measureCore({ load: "phases", subtasks: SMALL_SUBTASKS, rounds: rounds * SMALL_PASSES_PER_LARGE }),
+    await measureCore({ load: "phases", subtasks: LARGE_SUBTASKS, rounds }),
+  ];
+  const middle = (times: readonly PhaseTimes[] = [], phase: keyof PhaseTimes): number =>
+    median(times.map((pass) => pass[phase]));
+  return CORE_PHASES.map((phase) =>
+    judge(
+      {
+        name: `${phase}, per subtask of 100,000 against of 1,000`,
+        unit: "µs",
+        bar: { kind: "ratio at most", atMost: MAX_GROWTH },
+      },
+      { value: middle(large.phases, phase), baseline: middle(small.phases, phase) },
+    ),
+  );
+}
+
+async function acknowledgements(): Promise<readonly Row[]> {
+  const { acknowledgementsPerSecond } = await measureCore({
+    load: "acknowledgements",
+    subtasks: SUPPORTED_SUBTASKS,
+    rounds: ACKNOWLEDGED_CHECKPOINTS,
+  });
+  return [
+    judge(
+      {
+        name: "checkpoint acknowledgements, 2,000 subtasks",
+        unit: "acks/s",
+        bar: { kind: "rate", atLeast: MIN_ACKNOWLEDGEMENTS_PER_SECOND },
+      },
+      { value: acknowledgementsPerSecond, baseline: undefined },
+    ),
+  ];
+}
+
+async function durableWrites(): Promise<readonly Row[]> {
+  const { submission, checkpoint } = await countDurableWrites();
+  const bar = { kind: "value", atMost: MAX_WRITES } as const;
+  return [
+    judge(
+      { name: "durable writes that a submission waits for", unit: "writes", bar },
+      { value: submission, baseline: undefined },
+    ),
+    judge(
+      { name: "durable writes of the JobMaster in a checkpoint", unit: "writes", bar },
+      { value: checkpoint, baseline: undefined },
+    ),
+  ];
+}
+
+async function jobsOverHttp({ jobs }: BenchOptions): Promise<readonly Row[]> {
+  const times: Record<"bare" | "running" | "canceled" | "result", number[]> = {
+    bare: [],
+    running: [],
+    canceled: [],
+    result: [],
+  };
+  await using server = await ControlServer.start();
+  const jobTimes = await JobTimes.prepare(server);
+  for (let job = 0; job < WARM_UP_JOBS + jobs; job += 1) {
+    const bare = await jobTimes.loadBare();
+    const { running, canceled } = await jobTimes.runAndCancel();
+    const result = await jobTimes.runToLastResult();
+    if (job < WARM_UP_JOBS) continue;
+    times.bare.push(bare);
+    times.running.push(running);
+    times.canceled.push(canceled);
+    times.result.push(result);
+  }
+  return [
+    judge(
+      {
+        name: "submission to all tasks RUNNING against the same isolates bare, p50",
+        unit: "ms",
+        bar: { kind: "ratio at most", atMost: MAX_START_MULTIPLE },
+      },
+      { value: percentile(times.running, P50), baseline: percentile(times.bare, P50) },
+    ),
+    judge(
+      {
+        name: "bounded job of 1,000 records, submission to the last result, p50",
+        unit: "ms",
+        bar: { kind: "value", atMost: MAX_RESULT_MILLIS },
+      },
+      { value: percentile(times.result, P50), baseline: undefined },
+    ),
+    judge(
+      { name: "cancel to CANCELED, p50", unit: "ms", bar: { kind: "reported" } },
+      { value: percentile(times.canceled, P50), baseline: undefined },
+    ),
+    judge(
+      { name: "cancel to CANCELED, p99", unit: "ms", bar: { kind: "reported" } },
+      { value: percentile(times.canceled, P99), baseline: undefined },
+    ),
+  ];
+}
+
+async function idleCluster({ idleSeconds }: BenchOptions): Promise<readonly Row[]> {
+  return [
+    judge(
+      { name: `events of an idle cluster in ${idleSeconds} s`, unit: "events", bar: { kind: "value", atMost: 0 } },
+      { value: await countIdleInvocations(idleSeconds * MILLIS_PER_SECOND), baseline: undefined },
+    ),
+  ];
+}
