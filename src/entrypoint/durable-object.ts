@@ -8,7 +8,7 @@ import type { RequestEnvelope } from "../rpc/envelope/v1.ts";
 import type { GatewayDescriptor, HandlerOf } from "../rpc/gateway-descriptor.ts";
 import type { RpcEndpoint } from "../rpc/rpc-endpoint.ts";
 import type { HeldSession } from "../rpc/session/session-acceptor.ts";
-import type { ReplyFrame, Session } from "../rpc/session/session-protocol.ts";
+import type { PackedFrame, Session } from "../rpc/session/session-protocol.ts";
 import { DurableObjectAlarm } from "../storage/durable-object/durable-object-alarm.ts";
 import { DurableObjectDatabase } from "../storage/durable-object/durable-object-database.ts";
 import { DurableObjectHost } from "../transport/durable-object/durable-object-host.ts";
@@ -110,11 +110,11 @@ class SessionTarget extends RpcTarget implements Session, Disposable {
     this.#event = event;
   }
 
-  batch(batch: unknown): Promise<ReplyFrame> {
+  batch(batch: unknown): Promise<PackedFrame> {
     return this.#session.batch(batch);
   }
 
-  replies(received: unknown): Promise<ReplyFrame> {
+  replies(received: unknown): Promise<PackedFrame> {
     this.#event?.("replies");
     return this.#session.replies(received);
   }

@@ -4,10 +4,10 @@ import { parseRequestEnvelope } from "../envelope/v1.ts";
 import type { RequestEnvelope } from "../envelope/v1.ts";
 import { UnknownMessageException } from "../exceptions.ts";
 import { NO_TAIL } from "./batch-encoder.ts";
-import { jsonBytes } from "./plain-json.ts";
+import { jsonBytes, parsedJson, parsedRecord } from "./plain-json.ts";
 import { isIntegers } from "./frame-decoder.ts";
 import { columnAt, runAt } from "./session-protocol.ts";
-import type { MessageBatch, MessageCause, MessageHead } from "./session-protocol.ts";
+import type { MessageBatch, MessageCause, MessageColumns, MessageHead } from "./session-protocol.ts";
 
 /** A message of a batch. */
 export interface NumberedMessage {
@@ -135,8 +135,8 @@ export class BatchDecoder {
 export const MAX_BATCH_MESSAGES = 4_096;
 
 function parseBatch(value: unknown): MessageBatch {
-  if (typeof value !== "object" || value === null) throw malformed("no batch");
-  const fields: Partial<Record<keyof MessageBatch, unknown>> = value;
+  const [columns, args, clonedArgs = []]: readonly unknown[] = Array.isArray(value) ? value : [];
+  const fields: Partial<Record<keyof MessageColumns, unknown>> = parsedRecord(columns) ?? {};
   const { count } = fields;
   if (!isNatural(count) || count > MAX_BATCH_MESSAGES) throw malformed("count");
   if (!isIntegers(fields.numbers) || !fields.numbers.every(isPositive)) throw malformed("numbers");
@@ -149,20 +149,15 @@ function parseBatch(value: unknown): MessageBatch {
   }
   if (!isRecords(fields.causes)) throw malformed("causes");
   if (!isIntegers(fields.cause)) throw malformed("cause");
-  if (typeof fields.args !== "string") throw malformed("args");
-  if (!Array.isArray(fields.clonedArgs)) throw malformed("clonedArgs");
+  if (typeof args !== "string") throw malformed("args");
+  if (!Array.isArray(clonedArgs)) throw malformed("clonedArgs");
   if (fields.onlyIn !== undefined && !isOnlyIn(fields.onlyIn)) throw malformed("onlyIn");
   // Each field was looked at.
-  return value as MessageBatch;
+  return { ...(fields as MessageColumns), args, clonedArgs };
 }
 
 function parseArgs(batch: MessageBatch): readonly (Checked<readonly WireValue[]> | undefined)[] {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(batch.args);
-  } catch {
-    throw malformed("args");
-  }
+  const parsed = parsedJson(batch.args);
   if (!Array.isArray(parsed)) throw malformed("args");
   // JSON holds no value outside the wire's closed list.
   const args: Checked<readonly WireValue[]>[] = parsed.map((own: WireValue[]) => ({

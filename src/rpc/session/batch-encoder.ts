@@ -2,7 +2,7 @@ import type { WireValue } from "../../common/wire-value.ts";
 import type { RequestEnvelope } from "../envelope/v1.ts";
 import type { SenderIdentity } from "../fencing/epoch.ts";
 import { columnOf, runOf } from "./session-protocol.ts";
-import type { MessageBatch, MessageCause, MessageHead } from "./session-protocol.ts";
+import type { MessageCause, MessageColumns, MessageHead, PackedBatch } from "./session-protocol.ts";
 
 /** A message as a batch takes it. */
 export interface BatchItem {
@@ -20,8 +20,8 @@ export class BatchEncoder {
 
   encode(
     items: readonly BatchItem[],
-    more: { readonly received: readonly number[]; readonly onlyIn?: MessageBatch["onlyIn"] },
-  ): MessageBatch {
+    more: { readonly received: readonly number[]; readonly onlyIn?: MessageColumns["onlyIn"] },
+  ): PackedBatch {
     const numbers: number[] = [];
     const heads: number[] = [];
     const ids: number[] = [];
@@ -45,7 +45,7 @@ export class BatchEncoder {
     }
     const newHeads = this.#newHeads;
     this.#newHeads = [];
-    return {
+    const columns: MessageColumns = {
       count: items.length,
       numbers: runOf(numbers),
       received: more.received,
@@ -55,10 +55,10 @@ export class BatchEncoder {
       remainingMillis: columnOf(remainingMillis),
       causes,
       cause: columnOf(cause),
-      args: `[${args.join(",")}]`,
-      clonedArgs,
       ...(more.onlyIn === undefined ? {} : { onlyIn: more.onlyIn }),
     };
+    const packed = [JSON.stringify(columns), `[${args.join(",")}]`] as const;
+    return clonedArgs.length === 0 ? packed : [...packed, clonedArgs];
   }
 
   #head(envelope: RequestEnvelope, idPrefix: string): number {

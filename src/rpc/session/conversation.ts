@@ -6,7 +6,7 @@ import type { BatchDecoder, NumberedMessage } from "./batch-decoder.ts";
 import { isIntegers, isValued } from "./frame-decoder.ts";
 import { encodeFrame, settledMessage } from "./frame-encoder.ts";
 import type { SettledMessage } from "./frame-encoder.ts";
-import type { ReplyFrame } from "./session-protocol.ts";
+import type { PackedFrame } from "./session-protocol.ts";
 import type { Epoch, Incarnation } from "../fencing/epoch.ts";
 
 /** The endpoint behind a conversation. */
@@ -48,7 +48,7 @@ export class Conversation {
   #frames = 0;
   // Batches whose frame is being made.
   #batches = 0;
-  #waiting: ((frame: ReplyFrame) => void) | undefined;
+  #waiting: ((frame: PackedFrame) => void) | undefined;
   #wakeScheduled = false;
 
   constructor(recipient: Recipient, instance: string) {
@@ -65,7 +65,7 @@ export class Conversation {
   }
 
   /** @throws UnknownMessageException for something that is no batch: nothing of it is let in then. */
-  batch(value: unknown, decoder: BatchDecoder): ReplyFrame | Promise<ReplyFrame> {
+  batch(value: unknown, decoder: BatchDecoder): PackedFrame | Promise<PackedFrame> {
     const { batch, messages } = decoder.decode(value);
     this.#forget(batch.received);
     const onlyHere = batch.onlyIn?.instance === this.instance ? undefined : batch.onlyIn?.numbers;
@@ -79,7 +79,7 @@ export class Conversation {
   }
 
   /** The next frame: at once if something is settled or nothing is open, else as soon as that is so. */
-  replies(received: readonly number[]): ReplyFrame | Promise<ReplyFrame> {
+  replies(received: readonly number[]): PackedFrame | Promise<PackedFrame> {
     this.#forget(received);
     this.#release();
     if (this.#ready.length > 0 || this.#open.size === 0) return this.#frame();
@@ -149,7 +149,7 @@ export class Conversation {
     resolve?.(this.#frame());
   }
 
-  #batchFrame(batch: readonly NumberedMessage[]): ReplyFrame {
+  #batchFrame(batch: readonly NumberedMessage[]): PackedFrame {
     this.#batches -= 1;
     const frame = this.#frame(batch);
     if (this.#batches === 0) this.#wake();
@@ -157,7 +157,7 @@ export class Conversation {
   }
 
   /** @param batch what the frame answers, if it answers a batch. */
-  #frame(batch: readonly NumberedMessage[] = []): ReplyFrame {
+  #frame(batch: readonly NumberedMessage[] = []): PackedFrame {
     let settled = this.#ready;
     let bytes = 0;
     let count = 0;

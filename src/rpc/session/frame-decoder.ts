@@ -4,8 +4,9 @@ import type { WireValue } from "../../common/wire-value.ts";
 import { ENVELOPE_VERSION } from "../envelope/v1.ts";
 import type { MessageKind, ReplyEnvelope } from "../envelope/v1.ts";
 import { UnknownMessageException } from "../exceptions.ts";
+import { parsedJson, parsedRecord } from "./plain-json.ts";
 import { columnAt } from "./session-protocol.ts";
-import type { ReplyFrame } from "./session-protocol.ts";
+import type { ReplyColumns, ReplyFrame } from "./session-protocol.ts";
 
 /** A message that a frame may answer, as its caller knows it. */
 export interface AnsweredMessage {
@@ -23,18 +24,18 @@ export function isValued(kind: MessageKind): boolean {
 
 /** Checks the parts of a frame that its reader relies on. @throws UnknownMessageException naming the field. */
 export function parseFrame(value: unknown): ReplyFrame {
-  if (typeof value !== "object" || value === null) throw malformed("no frame");
-  const fields: Partial<Record<keyof ReplyFrame, unknown>> = value;
+  const [columns, values, clonedValues = []]: readonly unknown[] = Array.isArray(value) ? value : [];
+  const fields: Partial<Record<keyof ReplyColumns, unknown>> = parsedRecord(columns) ?? {};
   if (!Number.isSafeInteger(fields.frame)) throw malformed("frame");
   if (fields.settled !== null && !isIntegers(fields.settled)) throw malformed("settled");
   if (!isIntegers(fields.epochs)) throw malformed("epochs");
   if (!isIntegers(fields.incarnations)) throw malformed("incarnations");
-  if (typeof fields.values !== "string") throw malformed("values");
-  if (!Array.isArray(fields.clonedValues)) throw malformed("clonedValues");
+  if (typeof values !== "string") throw malformed("values");
+  if (!Array.isArray(clonedValues)) throw malformed("clonedValues");
   if (!Array.isArray(fields.errors) || !fields.errors.every((entry) => Array.isArray(entry) && isErrorData(entry[1])))
     throw malformed("errors");
   // Each field was looked at.
-  return value as ReplyFrame;
+  return { ...(fields as ReplyColumns), values, clonedValues };
 }
 
 /**
@@ -48,7 +49,7 @@ export function readFrame<M extends AnsweredMessage>(
   answered: readonly (M | undefined)[],
   settle: (message: M, reply: ReplyEnvelope) => void,
 ): void {
-  const values: unknown = JSON.parse(frame.values);
+  const values = parsedJson(frame.values);
   if (!Array.isArray(values)) throw malformed("values");
   const cloned = new Map(frame.clonedValues.map((entry) => [entry[0], entry[1]]));
   const errors = new Map<number, ErrorData>(frame.errors);

@@ -4,7 +4,7 @@ import type { ReplyEnvelope } from "../envelope/v1.ts";
 import type { Epoch, Incarnation } from "../fencing/epoch.ts";
 import { clonedBytes, jsonBytes, plainJson } from "./plain-json.ts";
 import { columnOf } from "./session-protocol.ts";
-import type { ReplyFrame } from "./session-protocol.ts";
+import type { PackedFrame, ReplyColumns } from "./session-protocol.ts";
 
 /** What a reply without a value counts as. */
 const SMALL = 16;
@@ -29,7 +29,7 @@ export function settledMessage(number: number, valued: boolean, reply: ReplyEnve
 }
 
 /** @param all whether `settled` is all that a batch carried, in its order. */
-export function encodeFrame(frame: number, settled: readonly SettledMessage[], all: boolean): ReplyFrame {
+export function encodeFrame(frame: number, settled: readonly SettledMessage[], all: boolean): PackedFrame {
   const numbers: number[] = [];
   const epochs: Epoch[] = [];
   const incarnations: Incarnation[] = [];
@@ -46,13 +46,13 @@ export function encodeFrame(frame: number, settled: readonly SettledMessage[], a
     }
     if (valued || !all) values.push(json ?? "null");
   }
-  return {
+  const columns: ReplyColumns = {
     frame,
     settled: all ? null : numbers,
     epochs: columnOf(epochs),
     incarnations: columnOf(incarnations),
-    values: `[${values.join(",")}]`,
-    clonedValues,
     errors,
   };
+  const packed = [JSON.stringify(columns), `[${values.join(",")}]`] as const;
+  return clonedValues.length === 0 ? packed : [...packed, clonedValues];
 }

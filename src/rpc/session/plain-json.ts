@@ -22,6 +22,22 @@ export function plainJson(value: unknown): string | undefined {
   return isPlain(value) ? JSON.stringify(value) : undefined;
 }
 
+/** What `text` says; `undefined` if it is no JSON text. */
+export function parsedJson(text: unknown): unknown {
+  if (typeof text !== "string") return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The same for an object; `undefined` for anything else. */
+export function parsedRecord(text: unknown): object | undefined {
+  const parsed = parsedJson(text);
+  return typeof parsed === "object" && parsed !== null ? parsed : undefined;
+}
+
 function isPlain(value: unknown): boolean {
   switch (typeof value) {
     case "string":

@@ -4,7 +4,7 @@ import { BatchDecoder } from "./batch-decoder.ts";
 import { Conversation, parseReceived } from "./conversation.ts";
 import type { Recipient } from "./conversation.ts";
 import { SESSION_VERSION } from "./session-protocol.ts";
-import type { OpenReply, OpenRequest, ReplyFrame, Session } from "./session-protocol.ts";
+import type { OpenReply, OpenRequest, PackedFrame, Session } from "./session-protocol.ts";
 
 /** Conversations without a session that are remembered: their callers may have lost it and come back. */
 const MAX_DETACHED = 64;
@@ -83,8 +83,8 @@ export class SessionAcceptor {
 
 /** A session together with the notice that its holder let it go, or is gone. */
 export interface HeldSession {
-  batch(value: unknown): Promise<ReplyFrame>;
-  replies(value: unknown): Promise<ReplyFrame>;
+  batch(value: unknown): Promise<PackedFrame>;
+  replies(value: unknown): Promise<PackedFrame>;
   ended(): void;
 }
 

@@ -9,7 +9,7 @@ import { BatchEncoder } from "./batch-encoder.ts";
 import { parseFrame, readFrame } from "./frame-decoder.ts";
 import { clonedBytes, jsonBytes, plainJson } from "./plain-json.ts";
 import { SESSION_VERSION } from "./session-protocol.ts";
-import type { MessageBatch, OpenRequest } from "./session-protocol.ts";
+import type { OpenRequest, PackedBatch, ReplyFrame } from "./session-protocol.ts";
 
 /** What a failed call on a session says about the messages that it carried. */
 export interface SessionFailure {
@@ -23,7 +23,7 @@ export interface SessionFailure {
 
 /** A session as its caller holds it. Answers are checked by the channel. */
 export interface RemoteSession {
-  batch(batch: MessageBatch): Promise<unknown>;
+  batch(batch: PackedBatch): Promise<unknown>;
   replies(received: readonly number[]): Promise<unknown>;
   /** Lets it go; calls in flight are answered all the same. */
   dispose(): void;
@@ -53,6 +53,8 @@ const MAX_SESSION_CALLS = 5_000;
 const MAX_BATCH_BYTES = 8 * 1_024 * 1_024;
 /** How often a message is sent before its caller is told that the transport fails. */
 const MAX_ATTEMPTS = 3;
+
+const RESOLVED = Promise.resolve();
 
 /** A message that has not been answered. */
 interface Outgoing {
@@ -130,11 +132,14 @@ export class SessionChannel implements RpcChannel {
   #scheduleFlush(): void {
     if (this.#flushScheduled || this.#inFlight.size >= MAX_IN_FLIGHT) return;
     this.#flushScheduled = true;
-    queueMicrotask(() => {
-      this.#flushScheduled = false;
-      this.#flush();
-    });
+    // Costs a tenth of queueMicrotask on workerd.
+    void RESOLVED.then(this.#scheduledFlush);
   }
+
+  readonly #scheduledFlush = (): void => {
+    this.#flushScheduled = false;
+    this.#flush();
+  };
 
   #flush(): void {
     while (this.#queue.length > 0 && this.#broken === undefined) {
@@ -197,7 +202,7 @@ export class SessionChannel implements RpcChannel {
     });
   }
 
-  #encode(encoder: BatchEncoder, messages: readonly Outgoing[]): MessageBatch {
+  #encode(encoder: BatchEncoder, messages: readonly Outgoing[]): PackedBatch {
     const received = this.#received;
     this.#received = [];
     const bound = messages.filter(({ ranIn }) => ranIn !== undefined);
@@ -233,7 +238,7 @@ export class SessionChannel implements RpcChannel {
   }
 
   /** @throws UnknownMessageException if it is no frame. */
-  #apply(value: unknown, messages: readonly Outgoing[]): void {
+  #apply(value: unknown, messages: readonly Outgoing[]): ReplyFrame {
     const frame = parseFrame(value);
     if (frame.settled === null) {
       readFrame(frame, messages, answer);
@@ -246,6 +251,7 @@ export class SessionChannel implements RpcChannel {
       });
     }
     this.#received.push(frame.frame);
+    return frame;
   }
 
   /** A frame may overtake the one of the batch whose message it answers. */
@@ -273,8 +279,7 @@ export class SessionChannel implements RpcChannel {
         session.pulling = false;
         if (session !== this.#session) return;
         try {
-          const frame = parseFrame(value);
-          this.#apply(frame, []);
+          const frame = this.#apply(value, []);
           // All is answered there, and of what was awaited before this call nothing can be on its way.
           if (frame.settled?.length === 0 && this.#inFlight.size === 0) this.#giveUp(awaited);
         } catch (thrown) {

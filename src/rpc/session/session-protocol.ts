@@ -30,7 +30,15 @@ export interface MessageCause {
 }
 
 /** Messages of one conversation in order, by columns: one batch is one event at the callee. */
-export interface MessageBatch {
+export interface MessageBatch extends MessageColumns {
+  /** JSON array of the messages' argument arrays. */
+  readonly args: string;
+  /** Arguments that JSON cannot carry, by position in the batch. */
+  readonly clonedArgs: readonly (readonly [position: number, args: readonly WireValue[]])[];
+}
+
+/** All of a batch but its arguments. */
+export interface MessageColumns {
   /** How many messages. */
   readonly count: number;
   /** Their rising numbers in the conversation; one number begins a run without gaps. */
@@ -44,10 +52,6 @@ export interface MessageBatch {
   readonly remainingMillis: Column<number | null>;
   readonly causes: readonly MessageCause[];
   readonly cause: Column<number>;
-  /** JSON array of the messages' argument arrays. */
-  readonly args: string;
-  /** Arguments that JSON cannot carry, by position in the batch. */
-  readonly clonedArgs: readonly (readonly [position: number, args: readonly WireValue[]])[];
   /** Messages that may have run in `instance` and must not run in any other. */
   readonly onlyIn?: { readonly instance: string; readonly numbers: readonly number[] };
 }
@@ -57,16 +61,16 @@ export interface OpenRequest {
   readonly version: typeof SESSION_VERSION;
   /** Unique; what one caller says to one callee, over sessions that follow each other. */
   readonly conversation: string;
-  readonly batch: MessageBatch;
+  readonly batch: PackedBatch;
 }
 
+/**
+ * A batch as it travels, its columns as JSON: platforms carry a few strings far faster than the same in many objects.
+ */
+export type PackedBatch = readonly [columns: string, args: string, clonedArgs?: MessageBatch["clonedArgs"]];
+
 /** Replies that are settled. Whatever a batch carried and its frame does not name is answered by a later frame. */
-export interface ReplyFrame {
-  readonly frame: number;
-  /** Numbers of the messages that are answered; null for all of the batch, in order. */
-  readonly settled: readonly number[] | null;
-  readonly epochs: Column<Epoch>;
-  readonly incarnations: Column<Incarnation>;
+export interface ReplyFrame extends ReplyColumns {
   /**
    * JSON array of values: one for each settled message, or, if all of a batch is settled, for each that is no tell. Null
    * stands where there is no value or JSON cannot carry it.
@@ -74,15 +78,27 @@ export interface ReplyFrame {
   readonly values: string;
   /** Values that JSON cannot carry, by position among the settled; a missing second member is `undefined`. */
   readonly clonedValues: readonly (readonly [position: number, value?: WireValue])[];
+}
+
+/** A frame as it travels. */
+export type PackedFrame = readonly [columns: string, values: string, clonedValues?: ReplyFrame["clonedValues"]];
+
+/** All of a frame but its values. */
+export interface ReplyColumns {
+  readonly frame: number;
+  /** Numbers of the messages that are answered; null for all of the batch, in order. */
+  readonly settled: readonly number[] | null;
+  readonly epochs: Column<Epoch>;
+  readonly incarnations: Column<Incarnation>;
   readonly errors: readonly (readonly [position: number, error: ErrorData])[];
 }
 
 /** What the callee offers to the holder of a session. */
 export interface Session {
   /** Answers with what the batch has settled at once, and what else is settled by then. */
-  batch(batch: MessageBatch): Promise<ReplyFrame>;
+  batch(batch: PackedBatch): Promise<PackedFrame>;
   /** Answers when something is settled that no frame has told, or nothing is open any more. */
-  replies(received: readonly number[]): Promise<ReplyFrame>;
+  replies(received: readonly number[]): Promise<PackedFrame>;
 }
 
 /** What opening answers with. */
@@ -90,7 +106,7 @@ export interface OpenReply<S extends Session = Session> {
   readonly session: S;
   /** Names this life of the callee's memory. */
   readonly instance: string;
-  readonly frame: ReplyFrame;
+  readonly frame: PackedFrame;
 }
 
 /** `values`, or one of them if they are all the same. */

@@ -9,7 +9,7 @@ import { SessionAcceptor } from "../../../src/rpc/session/session-acceptor.ts";
 import type { HeldSession } from "../../../src/rpc/session/session-acceptor.ts";
 import { SessionChannel } from "../../../src/rpc/session/session-channel.ts";
 import type { RemoteSession, SessionFailure } from "../../../src/rpc/session/session-channel.ts";
-import type { MessageBatch, OpenRequest } from "../../../src/rpc/session/session-protocol.ts";
+import type { MessageColumns, OpenRequest, PackedBatch } from "../../../src/rpc/session/session-protocol.ts";
 import { ManualClock } from "../../../src/testing/manual-clock.ts";
 
 export const ADDRESS = "v1/-/test/echo/x";
@@ -58,7 +58,7 @@ export class SessionWorld {
   readonly channel: SessionChannel;
   /** Ids of messages in the order they ran, with the life that ran them. */
   readonly ran: { readonly id: string; readonly life: number }[] = [];
-  readonly batches: MessageBatch[] = [];
+  readonly batches: MessageColumns[] = [];
   opened = 0;
   pulls = 0;
   sessions = 0;
@@ -139,7 +139,7 @@ export class SessionWorld {
 
   async #open(request: OpenRequest): Promise<{ session: RemoteSession; instance: string; frame: unknown }> {
     this.opened += 1;
-    this.batches.push(request.batch);
+    this.batches.push(columnsOf(request.batch));
     this.opening();
     const life = this.#life;
     let held: HeldSession | undefined;
@@ -163,7 +163,7 @@ export class SessionWorld {
       ...opened,
       session: {
         batch: (batch) => {
-          this.batches.push(batch);
+          this.batches.push(columnsOf(batch));
           return this.#call(life, connection, () => held?.batch(structuredClone(batch)));
         },
         replies: (received) => {
@@ -198,6 +198,11 @@ export class SessionWorld {
     await microtasks(this.delay());
     return result;
   }
+}
+
+/** What a batch says beside its arguments. */
+export function columnsOf([columns]: PackedBatch): MessageColumns {
+  return JSON.parse(columns) as MessageColumns;
 }
 
 export function request(id: string, more: Partial<RequestEnvelope> = {}): RequestEnvelope {

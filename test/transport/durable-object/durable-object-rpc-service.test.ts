@@ -2,11 +2,12 @@ import { describe, expect, it } from "vitest";
 import { systemIds } from "../../../src/common/ids.ts";
 import { silentLogger } from "../../../src/common/log.ts";
 import type { Epoch, Incarnation } from "../../../src/rpc/index.ts";
-import type { MessageBatch } from "../../../src/rpc/session/session-protocol.ts";
+import type { PackedBatch } from "../../../src/rpc/session/session-protocol.ts";
 import { ManualClock } from "../../../src/testing/manual-clock.ts";
 import { DurableObjectRpcService } from "../../../src/transport/durable-object/durable-object-rpc-service.ts";
 import type { EndpointNamespace, EndpointStub } from "../../../src/transport/durable-object/endpoint-stub.ts";
 import { fromPlatformError } from "../../../src/transport/durable-object/error-mapping.ts";
+import { columnsOf } from "../../rpc/session/session-world.ts";
 import { ProbeGateway } from "../../fixtures/rpc/probe-gateways.ts";
 
 describe("errors of the platform", () => {
@@ -49,7 +50,7 @@ class RecordedNamespace implements EndpointNamespace {
   readonly disposed: number[] = [];
   readonly calls: {
     readonly stub: number;
-    readonly batch: MessageBatch;
+    readonly batch: PackedBatch;
     readonly answer: PromiseWithResolvers<unknown>;
   }[] = [];
 
@@ -68,17 +69,11 @@ class RecordedNamespace implements EndpointNamespace {
   /** Answers all of a call's messages with `value`. */
   async answer(index: number, value: number, incarnation = 1): Promise<void> {
     const { stub, batch, answer } = this.calls[index]!;
-    const frame = {
-      frame: index + 1,
-      settled: null,
-      epochs: [1],
-      incarnations: [incarnation],
-      values: JSON.stringify(Array.from({ length: batch.count }, () => value)),
-      clonedValues: [],
-      errors: [],
-    };
+    const columns = { frame: index + 1, settled: null, epochs: [1], incarnations: [incarnation], errors: [] };
+    const values = Array.from({ length: columnsOf(batch).count }, () => value);
+    const frame = [JSON.stringify(columns), JSON.stringify(values)];
     const session = {
-      batch: (next: MessageBatch) => this.#call(stub, next),
+      batch: (next: PackedBatch) => this.#call(stub, next),
       replies: () => Promise.resolve(),
       [Symbol.dispose]: () => void this.disposed.push(stub),
     };
@@ -93,7 +88,7 @@ class RecordedNamespace implements EndpointNamespace {
     await settle();
   }
 
-  #call(stub: number, batch: MessageBatch): Promise<unknown> {
+  #call(stub: number, batch: PackedBatch): Promise<unknown> {
     const answer = Promise.withResolvers<unknown>();
     this.calls.push({ stub, batch, answer });
     return answer.promise;
@@ -145,7 +140,7 @@ describe("DurableObjectRpcService", () => {
     await expect(failing).rejects.toMatchObject({ code: "RECIPIENT_UNREACHABLE" });
     void probe.add(3);
     await settle();
-    expect(namespace.calls.map(({ stub, batch }) => [stub, batch.args])).toEqual([
+    expect(namespace.calls.map(({ stub, batch }) => [stub, batch[1]])).toEqual([
       [0, "[[1]]"],
       [1, "[[3]]"],
     ]);
@@ -162,7 +157,7 @@ describe("DurableObjectRpcService", () => {
     await namespace.fail(1, new Error("The execution context which hosts this callback is no longer running."));
     await namespace.answer(2, 2);
     expect(await second).toBe(2);
-    expect(namespace.calls.map(({ stub, batch }) => [stub, batch.args, batch.onlyIn])).toEqual([
+    expect(namespace.calls.map(({ stub, batch }) => [stub, batch[1], columnsOf(batch).onlyIn])).toEqual([
       [0, "[[1]]", undefined],
       [0, "[[2]]", undefined],
       [1, "[[2]]", undefined],
@@ -178,7 +173,7 @@ describe("DurableObjectRpcService", () => {
     void probe.add(2);
     await settle();
     await namespace.fail(1, new Error("Network connection lost."));
-    expect(namespace.calls[2]?.batch.onlyIn).toEqual({ instance: "i", numbers: [2] });
+    expect(columnsOf(namespace.calls[2]!.batch).onlyIn).toEqual({ instance: "i", numbers: [2] });
   });
 
   it.each([
@@ -195,7 +190,7 @@ describe("DurableObjectRpcService", () => {
 
   it.each([
     ["no session", {}],
-    ["no frame", { session: { batch: () => undefined }, instance: "i", frame: { frame: "x" } }],
+    ["no frame", { session: { batch: () => undefined }, instance: "i", frame: ["{}", "[]"] }],
   ])("an answer with %s fails the call", async (_what, answer) => {
     const { namespace, service } = setUp();
     const total = service.gateway(ProbeGateway, address).total();
