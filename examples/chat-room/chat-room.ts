@@ -1,6 +1,6 @@
 import { ask, defineGateway, RpcEndpoint } from "sluice/rpc";
 import type { EndpointContext, HandlerOf } from "sluice/rpc";
-import { z } from "zod";
+import * as z from "zod";
 
 const Message = z.object({ id: z.int(), author: z.string(), text: z.string(), at: z.int() });
 export type Message = z.output<typeof Message>;

@@ -1,6 +1,6 @@
 import { ask, defineGateway, RpcEndpoint } from "sluice/rpc";
 import type { HandlerOf, Later } from "sluice/rpc";
-import { z } from "zod";
+import * as z from "zod";
 
 const EVERY_SECOND = "* * * * * *";
 export const PERIOD_MILLIS = 1_000;

@@ -1,6 +1,6 @@
 import { ask, defineGateway, milliseconds, RpcEndpoint } from "sluice/rpc";
 import type { EndpointContext, HandlerOf } from "sluice/rpc";
-import { z } from "zod";
+import * as z from "zod";
 
 export interface Verdict {
   readonly allowed: boolean;
