@@ -5,11 +5,16 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTestHarness } from "wrangler";
 import { systemIds } from "../../src/common/ids.ts";
+import { decodeOutcome } from "../../src/transport/http/call-frame.ts";
+import { decodeFrame, encodeFrame, FRAME_MEDIA_TYPE, FrameReader } from "../../src/transport/http/frame.ts";
 import { HttpRpcService } from "../../src/transport/http/http-rpc-service.ts";
 import { describeRpcService } from "../conformance/describe-rpc-service.ts";
+import { envelope } from "../conformance/row.ts";
+import { ProbeGateway } from "../fixtures/rpc/probe-gateways.ts";
 import { RuntimeProcess, RUNTIMES } from "../harness/runtime-process.ts";
 import { HTTP_GAPS } from "../transport/http/http-world.ts";
 
@@ -36,6 +41,43 @@ describeRpcService({
     },
   }),
   knownGaps: HTTP_GAPS,
+});
+
+describe("100,000 malformed envelopes", () => {
+  it("each get a typed error, none reaches a handler, and the object lives", { timeout: 300_000 }, async () => {
+    const service = new HttpRpcService({ url: new URL("/rpc", origin), token: TOKEN });
+    const address = `v1/-/test/probe/${systemIds.hex()}`;
+    const probe = service.gateway(ProbeGateway, address);
+    await probe.add(1);
+    // No method is called so: whatever one field becomes, nothing of it may run.
+    const base = { ...envelope(address, { method: "vanished" }) };
+    const fields = Object.keys(base).filter((field) => field !== "args");
+    const values = fc.sample(fc.jsonValue(), { numRuns: 1_000, seed: 20_261_124 });
+    let sent = 0;
+    while (sent < 100_000) {
+      const frames = Array.from({ length: 1_000 }, (_, index) => {
+        const field = fields[(sent + index) % fields.length] ?? "id";
+        const { args, ...head } = { ...base, [field]: values[index], [`of batch ${sent}`]: index };
+        return encodeFrame({ fields: { envelope: head }, value: index % 7 === 0 ? values[index] : args });
+      });
+      const response = await fetch(new URL("/rpc", origin), {
+        method: "POST",
+        headers: { "content-type": FRAME_MEDIA_TYPE, authorization: `Bearer ${TOKEN}` },
+        body: new Blob(frames),
+      });
+      const answers = new FrameReader(1_000_000).push(new Uint8Array(await response.arrayBuffer()));
+      expect(answers).toHaveLength(frames.length);
+      for (const answer of answers) {
+        const { outcome } = decodeOutcome(decodeFrame(answer));
+        const code = outcome.kind === "reply" ? outcome.reply.outcome : outcome.error.code;
+        expect(code).toMatch(/^(UNKNOWN_MESSAGE|RPC_CONNECTION|HANDSHAKE|SERIALIZATION)$/);
+      }
+      sent += frames.length;
+    }
+    expect(await probe.total()).toBe(1);
+    expect(await probe.noted()).toEqual([]);
+    service.close();
+  });
 });
 
 const FOUND = {

@@ -43,7 +43,10 @@ export class BatchAnswer {
     await this.#begun.promise;
     timer.cancel();
     const headers = { "content-type": FRAME_MEDIA_TYPE };
-    if (this.#open === 0) return new Response(this.#takeFrames(), { headers });
+    if (this.#open === 0) {
+      const body = this.#takeFrames();
+      return new Response(body, { headers: { ...headers, "content-length": String(body.byteLength) } });
+    }
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
         this.#stream = controller;

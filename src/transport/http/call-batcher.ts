@@ -15,7 +15,7 @@ const MAX_FRAME_BYTES = 128 * 1_024 * 1_024;
 export interface CallBatcherOptions {
   readonly url: string;
   readonly clock: Clock;
-  readonly fetch: (request: Request) => Promise<Response>;
+  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   readonly token: () => string | undefined | Promise<string | undefined>;
   /** How long a batch waits at least for the server to begin its answer. */
   readonly patienceMillis: number;
@@ -35,7 +35,9 @@ interface PendingCall {
  */
 export class CallBatcher {
   readonly #options: CallBatcherOptions;
-  readonly #closed = new AbortController();
+  // Of each POST under way.
+  readonly #aborts = new Set<AbortController>();
+  #closed = false;
   #waiting: PendingCall[] = [];
   #scheduled = false;
   #posting = false;
@@ -46,7 +48,7 @@ export class CallBatcher {
 
   /** @throws (rejects) RpcException if no outcome can come any more; whether the call ran is unknown then. */
   send(envelope: RequestEnvelope): Promise<CallOutcome> {
-    if (this.#closed.signal.aborted) return Promise.reject(closedException());
+    if (this.#closed) return Promise.reject(closedException());
     return new Promise((resolve, reject) => {
       this.#waiting.push({ envelope, queuedMillis: this.#options.clock.now(), resolve, reject });
       this.#schedule();
@@ -55,7 +57,8 @@ export class CallBatcher {
 
   /** Breaks off what is under way; its calls fail. Idempotent. */
   close(): void {
-    this.#closed.abort(closedException());
+    this.#closed = true;
+    for (const abort of this.#aborts) abort.abort(closedException());
     for (const call of this.#waiting.splice(0)) call.reject(closedException());
   }
 
@@ -72,17 +75,21 @@ export class CallBatcher {
     this.#posting = true;
     const { calls, body } = this.#takeBatch();
     const open = new Map(calls.entries());
+    const abort = new AbortController();
+    this.#aborts.add(abort);
     try {
-      const response = await this.#fetch(body, this.#patience(calls)).finally(() => {
+      const response = await this.#fetch(body, abort, this.#patience(calls)).finally(() => {
         this.#posting = false;
         this.#schedule();
       });
       if (response.headers.get("content-type") !== FRAME_MEDIA_TYPE) throw await refusalOf(response);
-      await readOutcomes(response, open, this.#closed.signal);
+      await readOutcomes(response, open, abort.signal);
       throw new RecipientUnreachableException("the answer ended before the reply", { retryable: true });
     } catch (error) {
       const exception = this.#exceptionOf(error);
       for (const call of open.values()) call.reject(exception);
+    } finally {
+      this.#aborts.delete(abort);
     }
   }
 
@@ -108,18 +115,18 @@ export class CallBatcher {
     return { calls: this.#waiting.splice(0, frames.length), body };
   }
 
-  async #fetch(body: Uint8Array<ArrayBuffer>, patienceMillis: number): Promise<Response> {
+  async #fetch(body: Uint8Array<ArrayBuffer>, abort: AbortController, patienceMillis: number): Promise<Response> {
     const { url, clock, fetch, token } = this.#options;
-    const headers = new Headers({ "content-type": FRAME_MEDIA_TYPE, accept: FRAME_MEDIA_TYPE });
     const presented = await token();
-    if (presented !== undefined) headers.set("authorization", `Bearer ${presented}`);
-    const abort = new AbortController();
+    const headers = {
+      "content-type": FRAME_MEDIA_TYPE,
+      ...(presented === undefined ? {} : { authorization: `Bearer ${presented}` }),
+    };
     const timer = clock.schedule(patienceMillis, () => {
       abort.abort(new RpcConnectionException(`${url} did not answer within ${patienceMillis} ms`, { retryable: true }));
     });
-    const signal = AbortSignal.any([abort.signal, this.#closed.signal]);
     try {
-      return await fetch(new Request(url, { method: "POST", headers, body, signal }));
+      return await fetch(url, { method: "POST", headers, body, signal: abort.signal });
     } finally {
       timer.cancel();
     }
@@ -132,7 +139,7 @@ export class CallBatcher {
 
   #exceptionOf(error: unknown): SluiceException {
     // Not every runtime rejects with the reason of the signal.
-    if (this.#closed.signal.aborted) return closedException();
+    if (this.#closed) return closedException();
     if (SluiceException.is(error)) return error;
     const message = error instanceof Error ? error.message : String(error);
     return new RpcConnectionException(`connection to ${this.#options.url} failed: ${message}`, {
@@ -143,26 +150,27 @@ export class CallBatcher {
 }
 
 /** Reads until the end of the answer; settles each call that it tells of and takes it out of `open`. */
-async function readOutcomes(response: Response, open: Map<number, PendingCall>, closed: AbortSignal): Promise<void> {
+async function readOutcomes(response: Response, open: Map<number, PendingCall>, aborted: AbortSignal): Promise<void> {
+  const frames = new FrameReader(MAX_FRAME_BYTES);
+  const settle = (bytes: Uint8Array): void => {
+    for (const frame of frames.push(bytes)) {
+      const { call, outcome } = decodeOutcome(decodeFrame(frame));
+      open.get(call)?.resolve(outcome);
+      open.delete(call);
+    }
+  };
   // One of the platforms' types says any.
   const body: ReadableStream<Uint8Array> | null = response.body;
-  if (body === null) return;
+  // A body of known length is all there.
+  if (body === null || response.headers.has("content-length"))
+    return settle(new Uint8Array(await response.arrayBuffer()));
   const reader = body.getReader();
-  const frames = new FrameReader(MAX_FRAME_BYTES);
   const stop = (): void => void reader.cancel().catch(() => undefined);
-  closed.addEventListener("abort", stop);
+  aborted.addEventListener("abort", stop);
   try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      for (const frame of frames.push(value)) {
-        const { call, outcome } = decodeOutcome(decodeFrame(frame));
-        open.get(call)?.resolve(outcome);
-        open.delete(call);
-      }
-    }
+    for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) settle(chunk.value);
   } finally {
-    closed.removeEventListener("abort", stop);
+    aborted.removeEventListener("abort", stop);
     // Without effect after the end; a malformed answer is not read on.
     stop();
   }

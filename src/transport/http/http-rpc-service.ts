@@ -24,7 +24,7 @@ export interface HttpRpcServiceOptions {
   /** Bearer token; a function is asked for every batch. */
   readonly token?: string | (() => string | Promise<string>);
   /** Default: the platform's. */
-  readonly fetch?: (request: Request) => Promise<Response>;
+  readonly fetch?: (url: string, init: RequestInit) => Promise<Response>;
   readonly clock?: Clock;
   readonly ids?: IdSource;
   readonly log?: Logger;
@@ -55,7 +55,7 @@ export class HttpRpcService implements RpcService {
       url: new URL(options.url).href,
       clock,
       // Called as a function of the global object, which browsers insist on.
-      fetch: options.fetch ?? ((request) => fetch(request)),
+      fetch: options.fetch ?? ((url, init) => fetch(url, init)),
       token: typeof token === "function" ? token : () => token,
       patienceMillis: this.defaultTimeout,
     });

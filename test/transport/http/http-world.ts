@@ -33,7 +33,7 @@ export function createHttpWorld(
   });
   const service = new HttpRpcService({
     url: "http://server.test/",
-    fetch: async (request) => server.fetch(request),
+    fetch: async (url, init) => server.request(url, init),
     clock,
     ...(options.token === undefined ? {} : { token: options.token }),
   });

@@ -125,7 +125,7 @@ describe("the border", () => {
     expect(await world.service.gateway(ProbeGateway, address).add(1)).toBe(1);
     const stranger = new HttpRpcService({
       url: "http://server.test/",
-      fetch: async (request) => world.server.fetch(request),
+      fetch: async (url, init) => world.server.request(url, init),
       token: async () => "wrong",
       clock: new ManualClock(),
     });
@@ -210,8 +210,8 @@ describe("batches", () => {
     const service = new HttpRpcService({
       url: "http://server.test/",
       clock: new ManualClock(),
-      fetch: async (request) => {
-        const response = await world.server.fetch(request);
+      fetch: async (url, init) => {
+        const response = await world.server.request(url, init);
         posts.push(response);
         return response;
       },
@@ -247,9 +247,9 @@ describe("batches", () => {
     const service = new HttpRpcService({
       url: "http://server.test/",
       clock: new ManualClock(),
-      fetch: async (request) => {
+      fetch: async (url, init) => {
         await new Promise<void>((resolve) => answers.push(resolve));
-        return world.server.fetch(request);
+        return world.server.request(url, init);
       },
     });
     const probe = service.gateway(ProbeGateway, world.open("probe"));
@@ -272,8 +272,8 @@ describe("batches", () => {
     const service = new HttpRpcService({
       url: "http://server.test/",
       clock: new ManualClock(),
-      fetch: async (request) => {
-        const { body } = await world.server.fetch(request);
+      fetch: async (url, init) => {
+        const { body } = await world.server.request(url, init);
         const reader = body?.getReader();
         const first = await reader?.read();
         void reader?.cancel();
