@@ -3,6 +3,7 @@ import { consoleLogger } from "../common/console-logger.ts";
 import { systemIds } from "../common/ids.ts";
 import { accessPolicyOf } from "../rest/access-policy.ts";
 import type { ClusterLocations } from "../rest/cluster-locator.ts";
+import { DEFAULT_SAVEPOINT_DIRECTORY } from "../runtime/checkpoint/snapshot-location.ts";
 import { createRestEndpoint } from "../rest/rest-endpoint.ts";
 import { ClusterRegistryGateway } from "../runtime/cluster/cluster-registry-gateway.ts";
 import { DispatcherGateway } from "../runtime/dispatcher/dispatcher-gateway.ts";
@@ -29,6 +30,7 @@ export function handleRequest(request: Request, env: Environment): Response | Pr
     clusterLocations,
     clusterDomain: env.SLUICE_CLUSTER_DOMAIN ?? (env.SLUICE_LOCAL === "1" ? "localhost" : undefined),
     objects: () => objects,
+    savepointDirectory: DEFAULT_SAVEPOINT_DIRECTORY,
     modules: new WorkerLoaderJobModules(env.LOADER),
     access: accessPolicyOf(env),
   });

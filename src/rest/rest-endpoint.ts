@@ -19,6 +19,7 @@ import { JOB_RESULTS_ROUTES } from "./handler/job-results-handler.ts";
 import { OBJECT_ROUTES } from "./handler/object-handlers.ts";
 import { jsonResponse } from "./handler/rest-handler.ts";
 import type { ClusterServices, RestRoute } from "./handler/rest-handler.ts";
+import { SAVEPOINT_ROUTES } from "./handler/savepoint-handlers.ts";
 import { SLUICE_CLUSTER_ROUTES } from "./handler/sluice-cluster-handlers.ts";
 import { SLUICE_JOB_ROUTES } from "./handler/sluice-job-handlers.ts";
 import { TASK_MANAGER_ROUTES } from "./handler/task-manager-handlers.ts";
@@ -34,6 +35,8 @@ export interface RestServices extends Pick<ClusterServices, "modules" | "clock" 
   readonly clusterDomain?: string | undefined;
   /** With the real keys, `v1/<cluster>/...`. */
   readonly objects: (cluster: string) => ObjectStore;
+  /** `execution.checkpointing.savepoint-dir`. */
+  readonly savepointDirectory?: string;
   readonly access: AccessPolicy;
 }
 
@@ -45,6 +48,7 @@ export const REST_ROUTES: readonly RestRoute[] = [
   ...JOB_ROUTES,
   ...JOB_VERTEX_ROUTES,
   ...CHECKPOINT_ROUTES,
+  ...SAVEPOINT_ROUTES,
   ...TASK_MANAGER_ROUTES,
   ...SLUICE_JOB_ROUTES,
   ...JOB_RESULTS_ROUTES,
@@ -102,6 +106,7 @@ async function clusterServices(services: RestServices, name: string): Promise<Cl
     dispatcher: services.dispatcher(cluster),
     resourceManager: services.resourceManager(cluster),
     objects: services.objects(name),
+    savepointDirectory: services.savepointDirectory,
     modules: services.modules,
     clock: services.clock,
     ids: services.ids,

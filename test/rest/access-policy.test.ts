@@ -38,6 +38,10 @@ describe("access", () => {
       "POST /jars/:jarid/plan",
       "POST /jars/:jarid/run",
       "POST /jars/upload",
+      "POST /jobs/:jobid/checkpoints",
+      "POST /jobs/:jobid/savepoints",
+      "POST /jobs/:jobid/stop",
+      "POST /savepoint-disposal",
       "PUT /sluice/clusters/:cluster",
       "PUT /sluice/objects/:key*",
     ]);

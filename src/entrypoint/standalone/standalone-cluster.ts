@@ -4,6 +4,7 @@ import type { IdSource } from "../../common/ids.ts";
 import type { Logger } from "../../common/log.ts";
 import type { Random } from "../../common/random.ts";
 import type { AccessPolicy } from "../../rest/access-policy.ts";
+import { DEFAULT_SAVEPOINT_DIRECTORY } from "../../runtime/checkpoint/snapshot-location.ts";
 import { createRestEndpoint } from "../../rest/rest-endpoint.ts";
 import { ClusterRegistry } from "../../runtime/cluster/cluster-registry.ts";
 import { ClusterRegistryGateway } from "../../runtime/cluster/cluster-registry-gateway.ts";
@@ -73,6 +74,7 @@ export class StandaloneCluster {
       clusterLocations: new Map(),
       clusterDomain,
       objects: () => objects,
+      savepointDirectory: DEFAULT_SAVEPOINT_DIRECTORY,
       modules: trustJobs ? new InProcessJobModules(loader) : REFUSED_JOB_MODULES,
       access,
     });

@@ -1,12 +1,18 @@
+import { SluiceException } from "../../common/exceptions.ts";
 import type { JobID } from "../../common/ids.ts";
-import type { CheckpointStatsSnapshot } from "../../runtime/messages/checkpoint-stats.ts";
+import type { CheckpointStats, CheckpointStatsSnapshot } from "../../runtime/messages/checkpoint-stats.ts";
 import {
   CheckpointConfigHeaders,
+  CheckpointStatusHeaders,
+  CheckpointTriggerHeaders,
   CheckpointingStatisticsHeaders,
   CheckpointStatisticDetailsHeaders,
+  SubtaskCheckpointStatisticsHeaders,
 } from "../messages/checkpoint-messages.ts";
 import { RestHandlerException } from "../rest-handler-exception.ts";
 import { checkpointingStatistics, checkpointStatistics } from "../view/checkpoint-statistics.ts";
+import { failureCause } from "../view/failure-cause.ts";
+import { taskCheckpointStatistics } from "../view/task-checkpoint-statistics.ts";
 import { queryJob } from "./job-lookup.ts";
 import { route } from "./rest-handler.ts";
 import type { ClusterServices, RestRoute } from "./rest-handler.ts";
@@ -38,19 +44,61 @@ export const CHECKPOINT_ROUTES: readonly RestRoute[] = [
   }),
 
   route(CheckpointStatisticDetailsHeaders, async ({ path, services }) => {
-    const snapshot = await requestStats(services, path.jobid);
-    const stats = [...snapshot.history, snapshot.latestCompleted, snapshot.latestFailed].find(
-      (candidate) => candidate?.checkpointId === path.checkpointid,
-    );
-    if (stats === undefined) {
-      throw new RestHandlerException(
-        404,
-        `Could not find checkpointing statistics for checkpoint ${path.checkpointid}.`,
-      );
-    }
+    const stats = findCheckpoint(await requestStats(services, path.jobid), path.checkpointid);
     return checkpointStatistics(stats, "detailed");
   }),
+
+  route(SubtaskCheckpointStatisticsHeaders, async ({ path, services }) => {
+    const { checkpointid: checkpointId, vertexid: vertexId } = path;
+    const stats = findCheckpoint(await requestStats(services, path.jobid), checkpointId);
+    const task = stats.tasks.find(({ jobVertexId }) => jobVertexId === vertexId);
+    const subtasks = await services.dispatcher.requestCheckpointSubtasks(path.jobid, { checkpointId, vertexId });
+    if (task === undefined || subtasks === undefined) {
+      throw new RestHandlerException(
+        404,
+        `There is no checkpoint statistics for task ${vertexId} and checkpoint ${checkpointId}.`,
+      );
+    }
+    return taskCheckpointStatistics(stats, task, subtasks);
+  }),
+
+  route(CheckpointTriggerHeaders, async ({ path, body, services }) => {
+    if (body.checkpointType === "INCREMENTAL") {
+      throw new SluiceException("ILLEGAL_STATE", "checkpointType: no checkpoint here is incremental");
+    }
+    const triggerId = body.triggerId ?? services.ids.hex();
+    await services.dispatcher.triggerCheckpoint(path.jobid, triggerId);
+    return { "request-id": triggerId };
+  }),
+
+  route(CheckpointStatusHeaders, async ({ path, services }) => {
+    const status = await services.dispatcher.getTriggeredCheckpointStatus(path.jobid, path.triggerid);
+    if (status === undefined) {
+      throw new RestHandlerException(
+        404,
+        `There is no checkpoint operation with triggerId=${path.triggerid} for job ${path.jobid}.`,
+      );
+    }
+    if (status.kind === "in-progress") return { status: { id: "IN_PROGRESS" as const }, operation: null };
+    return {
+      status: { id: "COMPLETED" as const },
+      operation:
+        status.kind === "completed"
+          ? { checkpointId: status.checkpointId }
+          : { failureCause: failureCause(status.failure) },
+    };
+  }),
 ];
+
+/** @throws RestHandlerException 404 if it is not one of those that are kept. */
+function findCheckpoint(snapshot: CheckpointStatsSnapshot, checkpointId: number): CheckpointStats {
+  const { history, latestCompleted, latestSavepoint, latestFailed } = snapshot;
+  const stats = [...history, latestCompleted, latestSavepoint, latestFailed].find(
+    (candidate) => candidate?.checkpointId === checkpointId,
+  );
+  if (stats !== undefined) return stats;
+  throw new RestHandlerException(404, `Could not find checkpointing statistics for checkpoint ${checkpointId}.`);
+}
 
 /** @throws RestHandlerException 404 for an unknown job, and for one without checkpointing. */
 async function requestStats(services: ClusterServices, jobId: JobID): Promise<CheckpointStatsSnapshot> {

@@ -17,7 +17,7 @@ import type { RunParameters } from "./run-request.ts";
 export async function extractJobGraph(
   services: ClusterServices,
   uploaded: UploadedModule,
-  { jobId, parallelism, restartStrategy, strict }: RunParameters & { readonly jobId: JobID },
+  { jobId, parallelism, restartStrategy, strict, savepoint }: RunParameters & { readonly jobId: JobID },
 ): Promise<JobGraph> {
   const text = await readModule(services, uploaded);
   const request: GraphExtractionRequest = {
@@ -26,11 +26,12 @@ export async function extractJobGraph(
     ...(parallelism === undefined ? {} : { parallelism }),
     ...(restartStrategy === undefined ? {} : { restartStrategy }),
   };
-  const extract = async (): Promise<JobGraph> => ({
-    ...parseJobGraph(await services.modules.extractGraph(uploaded.module, text, request)),
-    jobId,
-    module: uploaded.module,
-  });
+  const extract = async (): Promise<JobGraph> => {
+    const extracted = await services.modules.extractGraph(uploaded.module, text, request);
+    const { savepointRestoreSettings: _, ...graph } = parseJobGraph(extracted);
+    const settings = savepoint === undefined ? {} : { savepointRestoreSettings: savepoint };
+    return { ...graph, jobId, module: uploaded.module, ...settings };
+  };
   const first = await extract();
   const second = await extract();
   if (first.hash !== second.hash) {

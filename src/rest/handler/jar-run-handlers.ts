@@ -8,7 +8,7 @@ import { extractJobGraph } from "./graph-extraction.ts";
 import { findModule } from "./job-modules.ts";
 import { route } from "./rest-handler.ts";
 import type { HandlerRequest, RestRoute } from "./rest-handler.ts";
-import { checkEntryClass, planParameters, runParameters } from "./run-request.ts";
+import { checkEntryClass, checkSavepoint, planParameters, runParameters } from "./run-request.ts";
 
 /** Names a submission, so that sending it again starts nothing new. */
 export const IDEMPOTENCY_KEY_HEADER = "Idempotency-Key";
@@ -35,6 +35,7 @@ export const JAR_RUN_ROUTES: readonly RestRoute[] = [
     }
     const uploaded = await findModule(services, path.jarid);
     checkEntryClass(parameters, uploaded);
+    await checkSavepoint(parameters, services);
     const jobGraph = await extractJobGraph(services, uploaded, {
       ...parameters,
       jobId: parameters.jobId ?? brandId<JobID>(services.ids.hex()),

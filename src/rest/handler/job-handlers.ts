@@ -14,11 +14,11 @@ import {
   YarnCancelJobHeaders,
 } from "../messages/job-messages.ts";
 import { RestHandlerException } from "../rest-handler-exception.ts";
+import { failureCause } from "../view/failure-cause.ts";
 import { describeRestartStrategy, maskSecrets } from "../view/job-config.ts";
 import { jobDetailsInfo } from "../view/job-details-info.ts";
 import { jobExceptions } from "../view/job-exceptions.ts";
 import { jobPlan } from "../view/job-plan.ts";
-import { serializedThrowable } from "../view/java-serialized-throwable.ts";
 import { queryJob, requestJob } from "./job-lookup.ts";
 import { route } from "./rest-handler.ts";
 import type { ClusterServices, RestRoute } from "./rest-handler.ts";
@@ -88,15 +88,7 @@ export const JOB_ROUTES: readonly RestRoute[] = [
         "start-time": result.startTimeMillis,
         "end-time": result.endTimeMillis,
         "application-id": result.jobId,
-        ...(result.failure === undefined
-          ? {}
-          : {
-              "failure-cause": {
-                class: result.failure.name,
-                "stack-trace": result.failure.stack,
-                "serialized-throwable": serializedThrowable(result.failure),
-              },
-            }),
+        ...(result.failure === undefined ? {} : { "failure-cause": failureCause(result.failure) }),
       },
     };
   }),

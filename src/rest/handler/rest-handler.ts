@@ -17,6 +17,8 @@ export interface ClusterServices {
   readonly clusters: ClusterRegistryGateway;
   /** With the real keys, `v1/<cluster>/...`. */
   readonly objects: ObjectStore;
+  /** Where savepoints go whose request names no directory; `undefined`: it has to. */
+  readonly savepointDirectory: string | undefined;
   readonly modules: JobModuleInspector;
   readonly clock: Clock;
   readonly ids: IdSource;

@@ -1,12 +1,15 @@
 import type { JobID } from "../../common/ids.ts";
 import { SluiceException } from "../../common/exceptions.ts";
+import { METADATA, SnapshotLocation } from "../../runtime/checkpoint/snapshot-location.ts";
 import { MAX_PARALLELISM } from "../../runtime/jobgraph/job-configuration.ts";
 import type { RestartStrategyConfiguration } from "../../runtime/jobgraph/job-configuration.ts";
 import { isRestartStrategyKey, parseRestartStrategy } from "../../runtime/jobgraph/restart-strategy-options.ts";
+import type { SavepointRestoreSettings } from "../../runtime/jobgraph/savepoint-restore-settings.ts";
 import type { UploadedModule } from "../../runtime/messages/job-submission.ts";
 import type { JarPlanPostHeaders, JarRunHeaders } from "../messages/jar-messages.ts";
 import { RestHandlerException } from "../rest-handler-exception.ts";
-import type { HandlerRequest } from "./rest-handler.ts";
+import type { ClusterServices, HandlerRequest } from "./rest-handler.ts";
+import { namingField } from "./savepoint-handlers.ts";
 
 /** What a run or plan request asks for, body over query (contract: rest-v1 3.2). */
 export interface RunParameters {
@@ -16,6 +19,8 @@ export interface RunParameters {
   /** For a job that sets none itself (contract: runtime-semantics FO-14). */
   readonly restartStrategy: RestartStrategyConfiguration | undefined;
   readonly entryClass: string | undefined;
+  /** What the job starts from; absent: it starts empty. */
+  readonly savepoint?: SavepointRestoreSettings;
 }
 
 /** Of Flink's configuration keys the ones that a module's job can take from outside: this, and `restart-strategy.*`. */
@@ -55,19 +60,34 @@ export function planParameters({ query, body }: PlanRequest): RunParameters {
   };
 }
 
-/** @throws as {@link planParameters}; also for a savepoint to start from. */
+/** @throws as {@link planParameters}; also for a savepoint path that cannot be one. */
 export function runParameters(request: RunRequest): RunParameters {
   // The dashboard sends its program arguments as the query's savepoint path, and the field in the body, so the body decides.
   const savepointPath = request.bodyFields.has("savepointPath")
     ? request.body.savepointPath
     : request.query.savepointPath;
-  if (savepointPath !== undefined) {
-    throw new RestHandlerException(
-      400,
-      `savepointPath: this version cannot start a job from a savepoint, got "${savepointPath}"`,
-    );
-  }
-  return planParameters(request);
+  const parameters = planParameters(request);
+  if (savepointPath === undefined) return parameters;
+  const { body, query } = request;
+  return {
+    ...parameters,
+    savepoint: {
+      restorePath: namingField("savepointPath", () => SnapshotLocation.parse(savepointPath)).toString(),
+      allowNonRestoredState: body.allowNonRestoredState ?? query.allowNonRestoredState ?? false,
+      claimMode: body.claimMode ?? body.restoreMode ?? "NO_CLAIM",
+    },
+  };
+}
+
+/** @throws RestHandlerException 400 if there is nothing at the path: better now than by a job that fails at once. */
+export async function checkSavepoint({ savepoint }: RunParameters, services: ClusterServices): Promise<void> {
+  if (savepoint === undefined) return;
+  const { directory } = SnapshotLocation.parse(savepoint.restorePath);
+  if ((await services.objects.head(`v1/${services.cluster}/${directory}${METADATA}`)) !== undefined) return;
+  throw new RestHandlerException(
+    400,
+    `savepointPath: there is no savepoint or checkpoint at "${savepoint.restorePath}"`,
+  );
 }
 
 /** @throws RestHandlerException 400 if another job than the module's is asked for. */

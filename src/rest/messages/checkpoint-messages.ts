@@ -1,6 +1,14 @@
 import { z } from "zod";
 import { defineHeaders } from "./define-headers.ts";
-import { CheckpointIdParameter, JobIdParameter } from "./parameters.ts";
+import {
+  CheckpointIdParameter,
+  enumField,
+  JobIdParameter,
+  JobVertexIdParameter,
+  TriggerIdField,
+  TriggerIdParameter,
+} from "./parameters.ts";
+import { asynchronousOperationResult, FailureCause, TriggerResponse } from "./savepoint-messages.ts";
 import { Count, Timestamp } from "./states.ts";
 
 /** Flink `StatsSummaryDto`. */
@@ -75,6 +83,39 @@ export const CheckpointingStatistics = z.object({
   history: z.array(CheckpointStatistics),
 });
 
+/** Of a subtask that has not acknowledged only the first three are there. */
+export const SubtaskCheckpointStatistics = z.object({
+  index: z.int(),
+  status: z.enum(["completed", "pending_or_failed"]),
+  className: z.enum(["completed", "pending_or_failed"]),
+  ack_timestamp: Timestamp.optional(),
+  end_to_end_duration: z.int().optional(),
+  checkpointed_size: z.int().optional(),
+  state_size: z.int().optional(),
+  checkpoint: z.object({ sync: z.int(), async: z.int() }).optional(),
+  alignment: z.object({ buffered: z.int(), processed: z.int(), persisted: z.int(), duration: z.int() }).optional(),
+  start_delay: z.int().optional(),
+  unaligned_checkpoint: z.boolean().optional(),
+  aborted: z.boolean().optional(),
+});
+
+export const TaskCheckpointStatisticsWithSubtaskDetails = TaskCheckpointStatistics.extend({
+  summary: z.object({
+    checkpointed_size: StatsSummary,
+    state_size: StatsSummary,
+    end_to_end_duration: StatsSummary,
+    checkpoint_duration: z.object({ sync: StatsSummary, async: StatsSummary }),
+    alignment: z.object({
+      buffered: StatsSummary,
+      processed: StatsSummary,
+      persisted: StatsSummary,
+      duration: StatsSummary,
+    }),
+    start_delay: StatsSummary,
+  }),
+  subtasks: z.array(SubtaskCheckpointStatistics),
+});
+
 const JOB_PATH = { jobid: JobIdParameter };
 
 export const CheckpointingStatisticsHeaders = defineHeaders({
@@ -122,4 +163,43 @@ export const CheckpointStatisticDetailsHeaders = defineHeaders({
   scope: "read",
   path: { ...JOB_PATH, checkpointid: CheckpointIdParameter },
   response: CheckpointStatistics,
+});
+
+export const SubtaskCheckpointStatisticsHeaders = defineHeaders({
+  name: "TaskCheckpointStatisticsHeaders",
+  method: "GET",
+  url: "/jobs/:jobid/checkpoints/details/:checkpointid/subtasks/:vertexid",
+  description: "One vertex's part of a checkpoint of the last ten, subtask by subtask; while the job runs.",
+  scope: "read",
+  path: { ...JOB_PATH, checkpointid: CheckpointIdParameter, vertexid: JobVertexIdParameter },
+  response: TaskCheckpointStatisticsWithSubtaskDetails,
+});
+
+export const CheckpointTriggerHeaders = defineHeaders({
+  name: "CheckpointTriggerHeaders",
+  method: "POST",
+  url: "/jobs/:jobid/checkpoints",
+  status: 202,
+  description:
+    "Takes a checkpoint now. The same `triggerId` again is the same operation. Every checkpoint is a full one.",
+  scope: "submit",
+  path: JOB_PATH,
+  requestName: "CheckpointTriggerRequestBody",
+  request: z.object({
+    checkpointType: enumField(["CONFIGURED", "FULL", "INCREMENTAL"]),
+    triggerId: TriggerIdField,
+  }),
+  response: TriggerResponse,
+});
+
+export const CheckpointStatusHeaders = defineHeaders({
+  name: "CheckpointStatusHeaders",
+  method: "GET",
+  url: "/jobs/:jobid/checkpoints/:triggerid",
+  description: "How a checkpoint that was asked for stands. Kept for five minutes after its end.",
+  scope: "read",
+  path: { ...JOB_PATH, triggerid: TriggerIdParameter },
+  response: asynchronousOperationResult(
+    z.object({ checkpointId: z.int().optional(), failureCause: FailureCause.optional() }),
+  ),
 });

@@ -19,6 +19,8 @@ function hexId<Id extends Branded<string, string>>() {
 /** Upper case is accepted on input and printed in lower case. */
 export const JobIdParameter = hexId<JobID>();
 export const JobVertexIdParameter = hexId<JobVertexID>();
+/** Names an asynchronous operation; the caller may choose it. */
+export const TriggerIdParameter = hexId<Branded<string, "TriggerId">>();
 
 function integerText(minimum: number, maximum: number) {
   const expected = expectedInteger(minimum, maximum);
@@ -74,6 +76,7 @@ export const TextField = formField(z.string(), "expected a text");
 export const TextListField = formField(z.array(z.string()), "expected a list of texts");
 export const TextMapField = formField(z.record(z.string(), z.string()), "expected an object with texts as values");
 export const JobIdField = formField(JobIdParameter, HEX_ID_EXPECTED);
+export const TriggerIdField = formField(TriggerIdParameter, HEX_ID_EXPECTED);
 export const BooleanField = formField(
   z.union([z.boolean(), z.enum(["true", "false"]).transform((text) => text === "true")]),
   "expected true or false",

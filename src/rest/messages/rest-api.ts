@@ -4,6 +4,7 @@ import * as jars from "./jar-messages.ts";
 import * as details from "./job-details-messages.ts";
 import * as jobs from "./job-messages.ts";
 import type { MessageHeaders } from "./message-headers.ts";
+import * as savepoints from "./savepoint-messages.ts";
 import * as clusters from "./sluice-cluster-messages.ts";
 import * as sluice from "./sluice-messages.ts";
 import * as taskManagers from "./task-manager-messages.ts";
@@ -35,6 +36,14 @@ export const REST_API: readonly MessageHeaders[] = [
   checkpoints.CheckpointingStatisticsHeaders,
   checkpoints.CheckpointConfigHeaders,
   checkpoints.CheckpointStatisticDetailsHeaders,
+  checkpoints.SubtaskCheckpointStatisticsHeaders,
+  checkpoints.CheckpointTriggerHeaders,
+  checkpoints.CheckpointStatusHeaders,
+  savepoints.SavepointTriggerHeaders,
+  savepoints.SavepointStatusHeaders,
+  savepoints.StopWithSavepointHeaders,
+  savepoints.SavepointDisposalTriggerHeaders,
+  savepoints.SavepointDisposalStatusHeaders,
   taskManagers.TaskManagersHeaders,
   taskManagers.TaskManagerDetailsHeaders,
   sluice.SluiceJobHeaders,

@@ -20,7 +20,7 @@ const CLASS_NAMES = { COMPLETED: "completed", FAILED: "failed", IN_PROGRESS: "in
 export function checkpointingStatistics(snapshot: CheckpointStatsSnapshot): z.output<typeof CheckpointingStatistics> {
   const completed = snapshot.history.filter(({ status }) => status === "COMPLETED");
   const summaryOf = (figure: (stats: CheckpointStats) => number) => statsSummary(completed.map(figure));
-  const { counts, latestCompleted, latestFailed, latestRestored } = snapshot;
+  const { counts, latestCompleted, latestSavepoint, latestFailed, latestRestored } = snapshot;
   return {
     counts: {
       restored: counts.restored,
@@ -39,7 +39,7 @@ export function checkpointingStatistics(snapshot: CheckpointStatsSnapshot): z.ou
     },
     latest: {
       completed: latestCompleted === undefined ? null : checkpointStatistics(latestCompleted, "listed"),
-      savepoint: null,
+      savepoint: latestSavepoint === undefined ? null : checkpointStatistics(latestSavepoint, "listed"),
       failed: latestFailed === undefined ? null : checkpointStatistics(latestFailed, "listed"),
       restored:
         latestRestored === undefined
@@ -47,8 +47,8 @@ export function checkpointingStatistics(snapshot: CheckpointStatsSnapshot): z.ou
           : {
               id: latestRestored.checkpointId,
               restore_timestamp: latestRestored.restoreTimestampMillis,
-              is_savepoint: false,
-              external_path: latestRestored.externalPath ?? NO_EXTERNAL_PATH,
+              is_savepoint: latestRestored.savepoint,
+              external_path: externalPath(latestRestored.externalPath),
             },
     },
     history: snapshot.history.map((stats) => checkpointStatistics(stats, "listed")),
@@ -64,8 +64,8 @@ export function checkpointStatistics(
     className: CLASS_NAMES[stats.status],
     id: stats.checkpointId,
     status: stats.status,
-    is_savepoint: false,
-    savepointFormat: null,
+    is_savepoint: stats.type !== "CHECKPOINT",
+    savepointFormat: stats.type === "CHECKPOINT" ? null : "CANONICAL",
     trigger_timestamp: stats.triggerTimestampMillis,
     latest_ack_timestamp: stats.latestAckTimestampMillis,
     checkpointed_size: stats.checkpointedSize,
@@ -76,13 +76,13 @@ export function checkpointStatistics(
     persisted_data: 0,
     num_subtasks: stats.subtasks,
     num_acknowledged_subtasks: stats.acknowledgedSubtasks,
-    checkpoint_type: "CHECKPOINT",
+    checkpoint_type: stats.type,
     tasks:
       form === "listed"
         ? {}
         : Object.fromEntries(stats.tasks.map((task) => [task.jobVertexId, taskStatistics(task, stats)])),
     ...(stats.status === "COMPLETED"
-      ? { external_path: stats.externalPath ?? NO_EXTERNAL_PATH, discarded: stats.discarded ?? false }
+      ? { external_path: externalPath(stats.externalPath), discarded: stats.discarded ?? false }
       : {}),
     ...(stats.status === "FAILED"
       ? { failure_timestamp: stats.failureTimestampMillis ?? -1, failure_message: stats.failureMessage ?? "" }
@@ -90,7 +90,10 @@ export function checkpointStatistics(
   };
 }
 
-function taskStatistics(task: TaskCheckpointStats, of: CheckpointStats): z.output<typeof TaskCheckpointStatistics> {
+export function taskStatistics(
+  task: TaskCheckpointStats,
+  of: CheckpointStats,
+): z.output<typeof TaskCheckpointStatistics> {
   return {
     id: of.checkpointId,
     status: task.acknowledgedSubtasks === task.subtasks ? "COMPLETED" : of.status,
@@ -99,17 +102,22 @@ function taskStatistics(task: TaskCheckpointStats, of: CheckpointStats): z.outpu
     state_size: task.stateSize,
     end_to_end_duration: durationUntil(task.latestAckTimestampMillis, of),
     alignment_buffered: 0,
-    processed_data: 0,
+    processed_data: task.processedBytes,
     persisted_data: 0,
     num_subtasks: task.subtasks,
     num_acknowledged_subtasks: task.acknowledgedSubtasks,
   };
 }
 
+/** As a job is started from it: `savepoints/<path>` or `jobs/<job id>/chk-<n>`. */
+function externalPath(pointer: string | undefined): string {
+  return /^v1\/[^/]+\/(.+)\/_metadata$/.exec(pointer ?? "")?.[1] ?? NO_EXTERNAL_PATH;
+}
+
 function endToEndDuration(stats: CheckpointStats): number {
   return durationUntil(stats.latestAckTimestampMillis, stats);
 }
 
-function durationUntil(acknowledged: number, stats: CheckpointStats): number {
+export function durationUntil(acknowledged: number, stats: CheckpointStats): number {
   return acknowledged < 0 ? -1 : Math.max(0, acknowledged - stats.triggerTimestampMillis);
 }

@@ -6,6 +6,8 @@ export const METADATA = "_metadata";
 /** One or more names joined by single slashes; none is `.` or `..`. */
 const PATH = /^(?!\.{1,2}(?:\/|$))[\w.=-]+(?:\/(?!\.{1,2}(?:\/|$))[\w.=-]+)*$/;
 const SAVEPOINTS = "savepoints/";
+/** Where savepoints go that name no other place. */
+export const DEFAULT_SAVEPOINT_DIRECTORY = "savepoints";
 const RETAINED = /^(jobs\/[0-9a-f]{32}\/)chk-\d+\/$/;
 
 /**

@@ -272,9 +272,14 @@ describe("POST /jars/:jarid/run (contract: rest-v1 3.2, facts 37-41)", () => {
     [
       "a savepoint",
       { body: '{"savepointPath":"s3://x"}' },
-      'savepointPath: this version cannot start a job from a savepoint, got "s3://x"',
+      'savepointPath: expected savepoints/<path> or jobs/<job id>/chk-<n>, got "s3://x"',
     ],
-    ["a savepoint in the query", { query: "?savepointPath=s3://x" }, "savepointPath: this version cannot"],
+    ["a savepoint in the query", { query: "?savepointPath=s3://x" }, "savepointPath: expected savepoints/"],
+    [
+      "a savepoint that is not there",
+      { query: "?savepointPath=savepoints/x" },
+      'no savepoint or checkpoint at "savepoints/x"',
+    ],
     [
       "another entry class",
       { body: '{"entryClass":"Main"}' },
