@@ -28,6 +28,12 @@ export { compareIdentity } from "./fencing/epoch.ts";
 export type { Epoch, Incarnation, SenderIdentity } from "./fencing/epoch.ts";
 export { ask, defineGateway, tell } from "./gateway-descriptor.ts";
 export type { GatewayDescriptor, GatewayOf, HandlerOf, MethodOptions, TurnMode } from "./gateway-descriptor.ts";
+export type { HeartbeatListener, HeartbeatTarget } from "./heartbeat/heartbeat-listener.ts";
+export { HeartbeatManager } from "./heartbeat/heartbeat-manager.ts";
+export type { HeartbeatManagerServices } from "./heartbeat/heartbeat-manager.ts";
+export { HeartbeatManagerSender } from "./heartbeat/heartbeat-manager-sender.ts";
+export { DEFAULT_HEARTBEAT_OPTIONS, RPC_FAILURES_IGNORED } from "./heartbeat/heartbeat-options.ts";
+export type { HeartbeatOptions } from "./heartbeat/heartbeat-options.ts";
 export { Later } from "./later.ts";
 export { MainThreadExecutor } from "./main-thread-executor.ts";
 export type { MailboxBounds } from "./mailbox.ts";
@@ -35,6 +41,16 @@ export { DiagnosticsGateway } from "./method-counters.ts";
 export type { Measure, MethodCounters } from "./method-counters.ts";
 export type { Alarm } from "./ports/alarm.ts";
 export type { EndpointStorage, SqlDatabase, SqlRow, SqlValue } from "./ports/storage.ts";
+export { RegisteredRpcConnection } from "./registration/registered-rpc-connection.ts";
+export type { RegistrationResponse } from "./registration/registration-response.ts";
+export { RetryingRegistration } from "./registration/retrying-registration.ts";
+export type {
+  RegistrationListener,
+  RegistrationServices,
+  RegistrationTarget,
+} from "./registration/retrying-registration.ts";
+export { DEFAULT_REGISTRATION_CONFIGURATION } from "./registration/retrying-registration-configuration.ts";
+export type { RetryingRegistrationConfiguration } from "./registration/retrying-registration-configuration.ts";
 export { RpcEndpoint } from "./rpc-endpoint.ts";
 export type { CurrentCall, RpcEndpointOptions } from "./rpc-endpoint.ts";
 export type { FencedRpcGateway, RpcGateway } from "./rpc-gateway.ts";
