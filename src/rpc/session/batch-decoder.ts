@@ -4,7 +4,7 @@ import { parseRequestEnvelope } from "../envelope/v1.ts";
 import type { RequestEnvelope } from "../envelope/v1.ts";
 import { UnknownMessageException } from "../exceptions.ts";
 import { NO_TAIL } from "./batch-encoder.ts";
-import { jsonBytes, parsedJson, parsedRecord } from "./plain-json.ts";
+import { jsonBytes, parsedJson, parsedRecord, parts } from "./plain-json.ts";
 import { isIntegers } from "./frame-decoder.ts";
 import { columnAt, runAt } from "./session-protocol.ts";
 import type { MessageBatch, MessageCause, MessageColumns, MessageHead } from "./session-protocol.ts";
@@ -135,7 +135,7 @@ export class BatchDecoder {
 export const MAX_BATCH_MESSAGES = 4_096;
 
 function parseBatch(value: unknown): MessageBatch {
-  const [columns, args, clonedArgs = []]: readonly unknown[] = Array.isArray(value) ? value : [];
+  const [columns, args, clonedArgs = []] = parts(value);
   const fields: Partial<Record<keyof MessageColumns, unknown>> = parsedRecord(columns) ?? {};
   const { count } = fields;
   if (!isNatural(count) || count > MAX_BATCH_MESSAGES) throw malformed("count");

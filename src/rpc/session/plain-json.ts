@@ -22,6 +22,11 @@ export function plainJson(value: unknown): string | undefined {
   return isPlain(value) ? JSON.stringify(value) : undefined;
 }
 
+/** Members of an array; none of anything else. */
+export function parts(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
 /** What `text` says; `undefined` if it is no JSON text. */
 export function parsedJson(text: unknown): unknown {
   if (typeof text !== "string") return undefined;
