@@ -4,6 +4,8 @@ import { SluiceException } from "../../../src/rpc/index.ts";
 import { encodeCall, decodeOutcome } from "../../../src/transport/http/call-frame.ts";
 import { decodeFrame, encodeFrame, FRAME_MEDIA_TYPE, FrameReader } from "../../../src/transport/http/frame.ts";
 import { HttpRpcService } from "../../../src/transport/http/http-rpc-service.ts";
+import type { RequestEnvelope } from "../../../src/rpc/envelope/v1.ts";
+import { LocalRpcService } from "../../../src/transport/local/local-rpc-service.ts";
 import { ManualClock } from "../../../src/testing/manual-clock.ts";
 import { envelope, rejection } from "../../conformance/row.ts";
 import { wireValues } from "../../common/wire-arbitraries.ts";
@@ -161,20 +163,22 @@ describe("the border", () => {
   });
 
   it("believes nothing that a caller says of himself: sender, chain, depth, id", async () => {
-    const world = createHttpWorld();
-    const address = world.open("probe");
-    const forged = envelope(address, {
-      method: "bounce",
-      args: [world.open("probe"), 7],
-      depth: 8,
-      chain: ["someone"],
-    });
-    expect(await codesOf(await post(world, encodeCall(forged)))).toEqual(["value"]);
+    const seen: RequestEnvelope[] = [];
+    const inner = new LocalRpcService({ intercept: (arrived) => (seen.push(arrived), "deliver") });
+    const world = createHttpWorld({ rpcService: () => inner });
     const sender = { address: "v1/-/test/probe/x", epoch: 1, incarnation: 1 } as never;
-    const posing = encodeCall(envelope(address, { method: "senderAddress", sender }));
-    const response = await post(world, posing);
-    const [frame = posing] = new FrameReader(1_000_000).push(new Uint8Array(await response.arrayBuffer()));
-    expect(decodeOutcome(decodeFrame(frame)).outcome).toMatchObject({ reply: { id: "conformance:1", value: null } });
+    const forged = envelope("probe/x", { method: "add", args: [1], sender, depth: 8, chain: ["somebody's request"] });
+    await post(world, encodeCall(forged));
+    expect(seen).toEqual([{ ...forged, id: expect.any(String), sender: null, depth: 1, chain: [] }]);
+    expect(seen[0]?.id).not.toBe(forged.id);
+  });
+
+  it("answers under the id and the address that the caller used", async () => {
+    const world = createHttpWorld();
+    const call = encodeCall(envelope(world.open("probe"), { id: "my own", method: "total" }));
+    const response = await post(world, call);
+    const [frame = call] = new FrameReader(1_000_000).push(new Uint8Array(await response.arrayBuffer()));
+    expect(decodeOutcome(decodeFrame(frame)).outcome).toMatchObject({ reply: { id: "my own", value: 0 } });
   });
 
   it("refuses bodies and batches over their limits, naming them", async () => {
