@@ -1,14 +1,18 @@
 import { resolve } from "node:path";
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { systemClock } from "../common/clock.ts";
 import { systemIds } from "../common/ids.ts";
 import { SluiceException } from "../common/exceptions.ts";
 import { SLUICE_VERSION } from "../common/version.ts";
+import { RECOVERY_CLAIM_MODES } from "../rest/messages/jar-messages.ts";
 import { PARALLELISM_LIMIT } from "../rest/messages/parameters.ts";
 import { CliException, EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE } from "./cli-exception.ts";
 import type { CommandContext } from "./command-context.ts";
 import { demo } from "./demo.ts";
 import { dev } from "./dev.ts";
+import { cancel, checkpoint, disposeSavepoint, list, savepoint, stop } from "./job-commands.ts";
+import type { JobCommandOptions } from "./job-commands.ts";
+import type { ConnectionOptions } from "./platform-connection.ts";
 import { submit } from "./submit.ts";
 import type { InputObject } from "./submit.ts";
 import { Terminal } from "./terminal.ts";
@@ -108,15 +112,14 @@ export function createProgram(context: CommandContext): Command {
     .addHelpText("after", examples("npm run dev", "npm run dev -- --port 8788"))
     .action((options: Parameters<typeof dev>[1]) => dev(context, options));
 
-  program
-    .command("submit")
+  connectionOptions(program.command("submit"), context)
     .description("Bundles, uploads, runs and follows a job; prints its committed rows.")
     .argument("<file>", "the job module (.ts, .mts, .js, .mjs)")
-    .option("--url <url>", "address of the platform", environment["SLUICE_URL"] ?? `http://localhost:${DEFAULT_PORT}`)
-    .option("--token <token>", "access token (default: $SLUICE_TOKEN)")
-    .option("--cluster <name>", "cluster to run in")
     .option("--parallelism <n>", "parallelism instead of the job's own", parseParallelism)
     .option("--input <key=file>", "upload a file as an object first; may be repeated", collectInput, [])
+    .option("-s, --from-savepoint <path>", "start from this savepoint, or a retained checkpoint")
+    .option("--allow-non-restored-state", "drop state of operators that the job no longer has")
+    .addOption(new Option("--claim-mode <mode>", "whose the savepoint is then").choices(RECOVERY_CLAIM_MODES))
     .option("--strict", "take warnings about the job's graph for errors", false)
     .option("--json", "print only the job and its rows, as JSON", false)
     .option("--detach", "print the job's id and leave it running", false)
@@ -125,6 +128,7 @@ export function createProgram(context: CommandContext): Command {
       examples(
         "npm run submit -- my-job.ts",
         "npm run submit -- my-job.ts --input quakes.ndjson=data/quakes.ndjson --parallelism 2",
+        "npm run submit -- my-job.ts --from-savepoint savepoints/savepoint-7c0d4a-0123456789ab",
         "npm run submit -- my-job.ts --url https://sluice.example.workers.dev --json",
       ),
     )
@@ -132,7 +136,56 @@ export function createProgram(context: CommandContext): Command {
       submit(context, file, { ...options, token: options.token ?? environment["SLUICE_TOKEN"] }),
     );
 
+  addJobCommands(program, context);
   return program;
+}
+
+/** The verbs about jobs that are there already. */
+function addJobCommands(program: Command, context: CommandContext): void {
+  const withToken = <Options extends ConnectionOptions>(options: Options): Options => ({
+    ...options,
+    token: options.token ?? context.environment["SLUICE_TOKEN"],
+  });
+  const verb = (name: string, description: string): Command =>
+    connectionOptions(program.command(name).description(description), context).option("--json", "print JSON", false);
+
+  verb("list", "Lists jobs.")
+    .option("-a, --all", "ended ones, too", false)
+    .action((options: Parameters<typeof list>[1]) => list(context, withToken(options)));
+
+  verb("cancel", "Cancels a job.")
+    .argument("<job>", "its id")
+    .option("-s, --savepoint [directory]", "take a savepoint first; without it the job goes on")
+    .action((jobId: string, options: Parameters<typeof cancel>[2]) => cancel(context, jobId, withToken(options)));
+
+  verb("stop", "Ends a job with a savepoint, and prints where that lies.")
+    .argument("<job>", "its id")
+    .option("-p, --savepoint-path <directory>", "where the savepoint gets its own directory")
+    .option("-d, --drain", "end the input first: timers fire, windows close; not for a job that is to go on", false)
+    .action((jobId: string, options: Parameters<typeof stop>[2]) => stop(context, jobId, withToken(options)));
+
+  verb("savepoint", "Takes a savepoint and prints where it lies; or deletes one.")
+    .argument("[job]", "its id")
+    .argument("[directory]", "where the savepoint gets its own directory")
+    .option("-d, --dispose <path>", "delete this savepoint")
+    .action((jobId: string | undefined, directory: string | undefined, options: SavepointArguments) => {
+      if (options.dispose !== undefined) return disposeSavepoint(context, options.dispose, withToken(options));
+      if (jobId === undefined) throw new InvalidArgumentError("Expected a job, or --dispose and a savepoint.");
+      return savepoint(context, jobId, { ...withToken(options), directory });
+    });
+
+  verb("checkpoint", "Takes a checkpoint now.")
+    .argument("<job>", "its id")
+    .action((jobId: string, options: JobCommandOptions) => checkpoint(context, jobId, withToken(options)));
+}
+
+type SavepointArguments = JobCommandOptions & { readonly dispose?: string };
+
+function connectionOptions(command: Command, { environment }: CommandContext): Command {
+  return command
+    .option("--url <url>", "address of the platform", environment["SLUICE_URL"] ?? `http://localhost:${DEFAULT_PORT}`)
+    .option("--token <token>", "access token (default: $SLUICE_TOKEN)")
+    .option("--cluster <name>", "cluster of the job");
 }
 
 function examples(...lines: readonly string[]): string {

@@ -1,5 +1,5 @@
-import { SluiceException } from "../common/exceptions.ts";
-import { RestClient } from "../client/rest-client.ts";
+import type { RestClient } from "../client/rest-client.ts";
+import type { RecoveryClaimModeInfo } from "../rest/messages/jar-messages.ts";
 import { isTerminalJobStatus } from "../rest/messages/states.ts";
 import type { SluiceJobInfo } from "../rest/messages/sluice-messages.ts";
 import { abortable, abortableElements } from "./abortable.ts";
@@ -9,15 +9,17 @@ import { formatBytes, formatSeconds, plural } from "./format.ts";
 import { bundleJob, readInputFile } from "./job-bundle.ts";
 import { followJob } from "./job-follower.ts";
 import { JobProgress } from "./job-progress.ts";
+import { connect, explainingSilence, type ConnectionOptions } from "./platform-connection.ts";
 import { StepList } from "./step-list.ts";
 import { silentTerminal, type Terminal } from "./terminal.ts";
 
-export interface SubmitOptions {
-  readonly url: string;
-  readonly token?: string | undefined;
-  readonly cluster?: string | undefined;
+export interface SubmitOptions extends ConnectionOptions {
   readonly parallelism?: number | undefined;
   readonly strict: boolean;
+  /** What the job starts from: `savepoints/<path>` or `jobs/<job id>/chk-<n>`. */
+  readonly fromSavepoint?: string | undefined;
+  readonly allowNonRestoredState?: boolean | undefined;
+  readonly claimMode?: RecoveryClaimModeInfo | undefined;
   /** Objects to upload before: key and file. */
   readonly input: readonly InputObject[];
   /** Print only the job and its rows, as one JSON value. */
@@ -41,11 +43,7 @@ export async function submit(context: CommandContext, file: string, options: Sub
   const { signal } = context;
   const progressTerminal = options.json ? silentTerminal() : context.err;
   const steps = new StepList(progressTerminal);
-  const client = new RestClient({
-    url: options.url,
-    ...(options.token === undefined ? {} : { token: options.token }),
-    ...(options.cluster === undefined ? {} : { cluster: options.cluster }),
-  });
+  const client = connect(options);
   const bundle = await bundleJob(file);
   const inputs = await Promise.all(
     options.input.map(async ({ key, file: from }) => ({ key, from, bytes: await readInputFile(from) })),
@@ -57,8 +55,10 @@ export async function submit(context: CommandContext, file: string, options: Sub
     }
     const moduleId = await abortable(client.uploadModule(bundle.name, bundle.bytes), signal);
     steps.done("job uploaded", `${file}, ${formatBytes(bundle.bytes.byteLength)}`);
-    const { parallelism, strict } = options;
-    return abortable(client.runModule(moduleId, { parallelism, strict, idempotencyKey: context.ids.hex() }), signal);
+    const { parallelism, strict, fromSavepoint: savepointPath, allowNonRestoredState, claimMode } = options;
+    const savepoint = savepointPath === undefined ? {} : { savepointPath, allowNonRestoredState, claimMode };
+    const run = { parallelism, strict, ...savepoint, idempotencyKey: context.ids.hex() };
+    return abortable(client.runModule(moduleId, run), signal);
   });
   if (options.detach) {
     if (options.json) context.out.line(JSON.stringify({ job: { id: jobId } }));
@@ -134,19 +134,5 @@ async function cancelIfRunning(client: RestClient, jobId: string, terminal: Term
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     terminal.line(`  job ${jobId} could not be canceled: ${reason}`);
-  }
-}
-
-async function explainingSilence<T>(url: string, body: () => Promise<T>): Promise<T> {
-  try {
-    return await body();
-  } catch (error) {
-    if (!SluiceException.is(error, "UNAVAILABLE")) throw error;
-    throw new CliException(
-      `Nothing answers at ${url}. Start the platform with npm run dev, or name another with --url.`,
-      {
-        cause: error,
-      },
-    );
   }
 }

@@ -1,6 +1,6 @@
 import { SluiceException } from "../common/exceptions.ts";
 import { ErrorResponseBody } from "../rest/messages/error-body.ts";
-import { JarRunHeaders, JarUploadHeaders } from "../rest/messages/jar-messages.ts";
+import { JarRunHeaders, JarUploadHeaders, type RecoveryClaimModeInfo } from "../rest/messages/jar-messages.ts";
 import { JobCancellationHeaders } from "../rest/messages/job-messages.ts";
 import type { MessageHeaders, RequestInputOf, ResponseOf } from "../rest/messages/message-headers.ts";
 import { JobResultsHeaders, ObjectPutHeaders, SluiceJobHeaders } from "../rest/messages/sluice-messages.ts";
@@ -30,6 +30,10 @@ export interface RestCall<H extends MessageHeaders> {
 export interface RunOptions {
   readonly parallelism?: number | undefined;
   readonly strict?: boolean | undefined;
+  /** What the job starts from. */
+  readonly savepointPath?: string | undefined;
+  readonly allowNonRestoredState?: boolean | undefined;
+  readonly claimMode?: RecoveryClaimModeInfo | undefined;
   /** Sending the run again under the same key starts no second job. */
   readonly idempotencyKey?: string | undefined;
 }
@@ -100,11 +104,11 @@ export class RestClient {
 
   /** @returns id of the job. */
   async runModule(moduleId: string, options: RunOptions = {}): Promise<string> {
-    const { parallelism, strict, idempotencyKey } = options;
+    const { strict, idempotencyKey, ...body } = options;
     const { jobid } = await this.call(JarRunHeaders, {
       path: { jarid: moduleId },
       query: { strict },
-      body: parallelism === undefined ? {} : { parallelism },
+      body,
       ...(idempotencyKey === undefined ? {} : { headers: { "idempotency-key": idempotencyKey } }),
     });
     return jobid;

@@ -107,7 +107,9 @@ export const JarPlanPostHeaders = defineHeaders({
   description: "The same with the parameters in the body, which wins over the query.",
 });
 
-const RECOVERY_CLAIM_MODES = ["CLAIM", "NO_CLAIM", "LEGACY"] as const;
+/** The same list as the control plane's (a test compares them). */
+export const RECOVERY_CLAIM_MODES = ["CLAIM", "NO_CLAIM", "LEGACY"] as const;
+export type RecoveryClaimModeInfo = (typeof RECOVERY_CLAIM_MODES)[number];
 
 export const JarRunRequestBody = JarPlanRequestBody.extend({
   allowNonRestoredState: BooleanField,

@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { RECOVERY_CLAIM_MODES } from "../../../src/rest/messages/jar-messages.ts";
 import { PARALLELISM_LIMIT } from "../../../src/rest/messages/parameters.ts";
 import { REST_API } from "../../../src/rest/messages/rest-api.ts";
 import { ExecutionStateInfo, JobStatusInfo } from "../../../src/rest/messages/states.ts";
 import { REST_ROUTES } from "../../../src/rest/rest-endpoint.ts";
 import { MAX_PARALLELISM } from "../../../src/runtime/jobgraph/job-configuration.ts";
+import { RECOVERY_CLAIM_MODES as CONTROL_PLANE_CLAIM_MODES } from "../../../src/runtime/jobgraph/savepoint-restore-settings.ts";
 import { EXECUTION_STATES } from "../../../src/runtime/messages/execution-state.ts";
 import { JOB_STATUSES } from "../../../src/runtime/messages/job-status.ts";
 import { restSnapshot } from "./rest-snapshot.ts";
@@ -87,6 +89,7 @@ describe("REST API v1", () => {
     expect([...JobStatusInfo.options].sort()).toEqual([...JOB_STATUSES].sort());
     expect([...ExecutionStateInfo.options].sort()).toEqual([...EXECUTION_STATES].sort());
     expect(PARALLELISM_LIMIT).toBe(MAX_PARALLELISM);
+    expect(RECOVERY_CLAIM_MODES).toEqual(CONTROL_PLANE_CLAIM_MODES);
   });
 });
 
