@@ -21,6 +21,7 @@ import type { Epoch } from "./fencing/epoch.ts";
 import type { GatewayCaller } from "./gateway-caller.ts";
 import type { GatewayDescriptor } from "./gateway-descriptor.ts";
 import type { RpcChannel } from "./ports/rpc-channel.ts";
+import { StackBudget } from "./stack-budget.ts";
 import { captureInvocation } from "./rpc-invocation.ts";
 import type { RpcInvocation } from "./rpc-invocation.ts";
 
@@ -50,9 +51,6 @@ interface Request {
   settled: boolean;
 }
 
-/** While no more calls than this are unanswered, the timeout of the next one shows where it was made. */
-const CALLS_WITH_STACK = 32;
-
 const NO_OPTIONS: CallOptions = {};
 
 /**
@@ -70,8 +68,7 @@ export class RpcInvocationHandler {
   readonly #givenEpoch: Epoch | undefined;
   readonly #deadlines: Deadlines;
   #learntEpoch: Epoch | undefined;
-  // Asks and handshakes.
-  #unanswered = 0;
+  readonly #stacks = new StackBudget();
   // Calls that wait for the token, in order; undefined while none is being learnt.
   #waiting: ((failure?: SluiceException) => void)[] | undefined;
 
@@ -324,15 +321,13 @@ export class RpcInvocationHandler {
     const { promise, resolve, reject } = Promise.withResolvers<WireValue>();
     const startMillis = clock.now();
     // Made here, so that its stack is the caller's (contract O6); a flood of calls cannot afford it.
-    const timeout = this.#unanswered < CALLS_WITH_STACK ? new TimeoutException("") : undefined;
-    this.#unanswered += 1;
+    const timeout = this.#stacks.take(startMillis) ? new TimeoutException("") : undefined;
     let phase = "held by the caller's turn";
     let timer: ScheduledCallback | undefined;
     let ignoreCancellation: (() => void) | undefined;
     const settle = (result: ReplyEnvelope | SluiceException): void => {
       if (request.settled) return;
       request.settled = true;
-      this.#unanswered -= 1;
       timer?.cancel();
       ignoreCancellation?.();
       signal?.removeEventListener("abort", onAbort);

@@ -4,7 +4,7 @@ import { parseRequestEnvelope } from "../envelope/v1.ts";
 import type { RequestEnvelope } from "../envelope/v1.ts";
 import { UnknownMessageException } from "../exceptions.ts";
 import { NO_TAIL } from "./batch-encoder.ts";
-import { jsonBytes, parsedJson, parsedRecord, parts } from "./plain-json.ts";
+import { jsonBytes, parsedJson, parts } from "./plain-json.ts";
 import { isIntegers } from "./frame-decoder.ts";
 import { columnAt, runAt } from "./session-protocol.ts";
 import type { MessageBatch, MessageCause, MessageColumns, MessageHead } from "./session-protocol.ts";
@@ -136,8 +136,10 @@ export const MAX_BATCH_MESSAGES = 4_096;
 
 function parseBatch(value: unknown): MessageBatch {
   const [columns, args, clonedArgs = []] = parts(value);
-  const fields: Partial<Record<keyof MessageColumns, unknown>> = parsedRecord(columns) ?? {};
-  const { count } = fields;
+  const [count, numbers, received, newHeads, heads, ids, remainingMillis, causes, cause, onlyIn] = parts(
+    parsedJson(columns),
+  );
+  const fields = { count, numbers, received, newHeads, heads, ids, remainingMillis, causes, cause, onlyIn };
   if (!isNatural(count) || count > MAX_BATCH_MESSAGES) throw malformed("count");
   if (!isIntegers(fields.numbers) || !fields.numbers.every(isPositive)) throw malformed("numbers");
   if (!isIntegers(fields.received)) throw malformed("received");

@@ -45,18 +45,18 @@ export class BatchEncoder {
     }
     const newHeads = this.#newHeads;
     this.#newHeads = [];
-    const columns: MessageColumns = {
-      count: items.length,
-      numbers: runOf(numbers),
-      received: more.received,
+    const columns = [
+      items.length,
+      runOf(numbers),
+      more.received,
       newHeads,
-      heads: columnOf(heads),
-      ids: runOf(ids),
-      remainingMillis: columnOf(remainingMillis),
+      columnOf(heads),
+      runOf(ids),
+      columnOf(remainingMillis),
       causes,
-      cause: columnOf(cause),
-      ...(more.onlyIn === undefined ? {} : { onlyIn: more.onlyIn }),
-    };
+      columnOf(cause),
+      ...(more.onlyIn === undefined ? [] : [more.onlyIn]),
+    ];
     const packed = [JSON.stringify(columns), `[${args.join(",")}]`] as const;
     return clonedArgs.length === 0 ? packed : [...packed, clonedArgs];
   }

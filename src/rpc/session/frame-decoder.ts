@@ -4,7 +4,7 @@ import type { WireValue } from "../../common/wire-value.ts";
 import { ENVELOPE_VERSION } from "../envelope/v1.ts";
 import type { MessageKind, ReplyEnvelope } from "../envelope/v1.ts";
 import { UnknownMessageException } from "../exceptions.ts";
-import { parsedJson, parsedRecord, parts } from "./plain-json.ts";
+import { parsedJson, parts } from "./plain-json.ts";
 import { columnAt } from "./session-protocol.ts";
 import type { ReplyColumns, ReplyFrame } from "./session-protocol.ts";
 
@@ -25,7 +25,8 @@ export function isValued(kind: MessageKind): boolean {
 /** Checks the parts of a frame that its reader relies on. @throws UnknownMessageException naming the field. */
 export function parseFrame(value: unknown): ReplyFrame {
   const [columns, values, clonedValues = []] = parts(value);
-  const fields: Partial<Record<keyof ReplyColumns, unknown>> = parsedRecord(columns) ?? {};
+  const [frame, settled, epochs, incarnations, errors] = parts(parsedJson(columns));
+  const fields = { frame, settled, epochs, incarnations, errors };
   if (!Number.isSafeInteger(fields.frame)) throw malformed("frame");
   if (fields.settled !== null && !isIntegers(fields.settled)) throw malformed("settled");
   if (!isIntegers(fields.epochs)) throw malformed("epochs");

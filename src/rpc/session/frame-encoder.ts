@@ -4,7 +4,7 @@ import type { ReplyEnvelope } from "../envelope/v1.ts";
 import type { Epoch, Incarnation } from "../fencing/epoch.ts";
 import { clonedBytes, jsonBytes, plainJson } from "./plain-json.ts";
 import { columnOf } from "./session-protocol.ts";
-import type { PackedFrame, ReplyColumns } from "./session-protocol.ts";
+import type { PackedFrame } from "./session-protocol.ts";
 
 /** What a reply without a value counts as. */
 const SMALL = 16;
@@ -46,13 +46,7 @@ export function encodeFrame(frame: number, settled: readonly SettledMessage[], a
     }
     if (valued || !all) values.push(json ?? "null");
   }
-  const columns: ReplyColumns = {
-    frame,
-    settled: all ? null : numbers,
-    epochs: columnOf(epochs),
-    incarnations: columnOf(incarnations),
-    errors,
-  };
+  const columns = [frame, all ? null : numbers, columnOf(epochs), columnOf(incarnations), errors];
   const packed = [JSON.stringify(columns), `[${values.join(",")}]`] as const;
   return clonedValues.length === 0 ? packed : [...packed, clonedValues];
 }

@@ -37,12 +37,6 @@ export function parsedJson(text: unknown): unknown {
   }
 }
 
-/** The same for an object; `undefined` for anything else. */
-export function parsedRecord(text: unknown): object | undefined {
-  const parsed = parsedJson(text);
-  return typeof parsed === "object" && parsed !== null ? parsed : undefined;
-}
-
 function isPlain(value: unknown): boolean {
   switch (typeof value) {
     case "string":

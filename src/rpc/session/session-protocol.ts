@@ -65,7 +65,8 @@ export interface OpenRequest {
 }
 
 /**
- * A batch as it travels, its columns as JSON: platforms carry a few strings far faster than the same in many objects.
+ * A batch as it travels, its columns as a JSON array in the order of {@link MessageColumns}: platforms carry a few strings
+ * far faster than the same in many objects.
  */
 export type PackedBatch = readonly [columns: string, args: string, clonedArgs?: MessageBatch["clonedArgs"]];
 
@@ -80,7 +81,7 @@ export interface ReplyFrame extends ReplyColumns {
   readonly clonedValues: readonly (readonly [position: number, value?: WireValue])[];
 }
 
-/** A frame as it travels. */
+/** A frame as it travels, its columns as a JSON array in the order of {@link ReplyColumns}. */
 export type PackedFrame = readonly [columns: string, values: string, clonedValues?: ReplyFrame["clonedValues"]];
 
 /** All of a frame but its values. */

@@ -202,7 +202,11 @@ export class SessionWorld {
 
 /** What a batch says beside its arguments. */
 export function columnsOf([columns]: PackedBatch): MessageColumns {
-  return JSON.parse(columns) as MessageColumns;
+  const [count, numbers, received, newHeads, heads, ids, remainingMillis, causes, cause, onlyIn] = JSON.parse(
+    columns,
+  ) as MessageColumns[keyof MessageColumns][];
+  // In the order of the type.
+  return { count, numbers, received, newHeads, heads, ids, remainingMillis, causes, cause, onlyIn } as MessageColumns;
 }
 
 export function request(id: string, more: Partial<RequestEnvelope> = {}): RequestEnvelope {

@@ -69,7 +69,7 @@ class RecordedNamespace implements EndpointNamespace {
   /** Answers all of a call's messages with `value`. */
   async answer(index: number, value: number, incarnation = 1): Promise<void> {
     const { stub, batch, answer } = this.calls[index]!;
-    const columns = { frame: index + 1, settled: null, epochs: [1], incarnations: [incarnation], errors: [] };
+    const columns = [index + 1, null, [1], [incarnation], []];
     const values = Array.from({ length: columnsOf(batch).count }, () => value);
     const frame = [JSON.stringify(columns), JSON.stringify(values)];
     const session = {
