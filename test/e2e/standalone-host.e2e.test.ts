@@ -77,7 +77,7 @@ describe.each(RUNTIMES)("a standalone host under $name", (runtime) => {
 
   it("wakes an object whose timer is due, though nobody calls it after the restart", async () => {
     const address = "v1/-/test/probe/sleeper";
-    const first = await Host.start(runtime, folder);
+    await using first = await Host.start(runtime, folder);
     await first.service.gateway(QueueProbeGateway, address).setTimer("due", 300, 0);
     await first.kill();
     await using second = await Host.start(runtime, folder);

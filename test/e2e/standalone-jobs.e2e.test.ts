@@ -17,6 +17,7 @@ describe.each(RUNTIMES)("the standalone host under $name", (runtime) => {
   it("runs the earthquakes job, killed in its middle, to the rows that SQL gives", async () => {
     using folder = temporaryFolder();
     let host = await start(runtime, folder.path, "--trust-jobs");
+    await using _first = host.process;
     let client = new RestClient({ url: host.url });
     await client.putObject("earthquakes.ndjson", readFileSync(EARTHQUAKES_FILE));
     const bundle = await bundleJob(join(ROOT, "examples/earthquakes/job.ts"));
@@ -25,6 +26,7 @@ describe.each(RUNTIMES)("the standalone host under $name", (runtime) => {
     await host.process.kill();
 
     host = await start(runtime, folder.path, "--trust-jobs");
+    await using _second = host.process;
     client = new RestClient({ url: host.url });
     const end = await job(client, jobId, ({ state }) => state === "FINISHED");
     expect(end.restoredPosition).toBeGreaterThan(0);
