@@ -91,7 +91,7 @@ export function conformancePage(): string {
       ([reason, entries]) => `* ${name}: ${entries.map(([id]) => id).join(", ")}: ${reason}.`,
     ),
   );
-  return `${INTRODUCTION}\n${groups.join("\n")}\n## Further rows\n\nRulings of this design that Flink has no row for: epoch and incarnation (EI), transactional turns (TX), turn modes (TM),\ndurable timers (DT).\n\n${HEADER}\n${further.join("\n")}\n\n## Gaps\n\nA listed gap that begins to pass fails the run.\n\n${gaps.join("\n")}\n`;
+  return `${INTRODUCTION}\n${groups.join("\n")}\n## Further rows\n\nRulings of this design that Flink has no row for: epoch and incarnation (EI), transactional turns (TX), turn modes (TM),\nstreams (ST), durable timers (DT).\n\n${HEADER}\n${further.join("\n")}\n\n## Gaps\n\nA listed gap that begins to pass fails the run.\n\n${gaps.join("\n")}\n`;
 }
 
 const HEADER = `| row | what is shown | ${SERVICES.map(({ name }) => name).join(" | ")} |\n|---|---|${SERVICES.map(() => "---").join("|")}|`;

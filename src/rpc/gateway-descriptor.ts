@@ -1,5 +1,6 @@
 import type { Duration } from "../common/duration.ts";
 import type { ValueType } from "../common/value-type.ts";
+import type { ItemStream } from "./item-stream.ts";
 import type { Later } from "./later.ts";
 import type { FencedRpcGateway, RpcGateway } from "./rpc-gateway.ts";
 
@@ -46,7 +47,16 @@ export interface TellMethod<F extends AnyFunction, Turns extends TurnMode | "inh
   readonly [signature]?: F;
 }
 
-export type MethodDescriptor = AskMethod<AnyFunction> | TellMethod<AnyFunction>;
+/** A method that answers with many items; at the gateway it returns an async iterable. Its messages are asks. */
+export interface StreamMethod<F extends AnyFunction, Turns extends TurnMode | "inherit" = TurnMode | "inherit"> {
+  readonly kind: "ask";
+  readonly streams: true;
+  readonly turns: Turns;
+  readonly options: MethodOptions;
+  readonly [signature]?: F;
+}
+
+export type MethodDescriptor = AskMethod<AnyFunction> | TellMethod<AnyFunction> | StreamMethod<AnyFunction>;
 export type MethodTable = Readonly<Record<string, MethodDescriptor>>;
 
 /** Declares an ask. `F` is written with plain values: `ask<(by: number) => number>()`. */
@@ -61,6 +71,18 @@ export function tell<F extends AnyFunction, Turns extends TurnMode | "inherit" =
   ...options: Turns extends "inherit" ? [MethodOptions?] : [MethodOptions & { readonly turns: Turns }]
 ): TellMethod<F, Turns> {
   return { kind: "tell", ...splitTurns(options[0]) };
+}
+
+/**
+ * Declares a stream. `F` is written with the item: `stream<(from: number) => LogLine>()`. Items flow as the consumer takes
+ * them, and end with it, with the source, or at the deadline: the timeout is that of the whole stream. In a `sync` gateway
+ * the handler returns an `Iterable`, or an {@link ItemStream} that later turns feed; in the others it may be an async
+ * generator, whose stretches are `reentrant`.
+ */
+export function stream<F extends AnyFunction, Turns extends TurnMode | "inherit" = "inherit">(
+  ...options: Turns extends "inherit" ? [MethodOptions?] : [MethodOptions & { readonly turns: Turns }]
+): StreamMethod<F, Turns> {
+  return { kind: "ask", streams: true, ...splitTurns(options[0]) };
 }
 
 function splitTurns<Turns extends TurnMode | "inherit">(
@@ -135,12 +157,19 @@ type TurnsOf<M, Default extends TurnMode> = M extends { readonly turns: infer Tu
 
 type GatewayMethod<M> = M extends { readonly kind: "tell" }
   ? (...parameters: Parameters<SignatureOf<M>>) => void
-  : (...parameters: Parameters<SignatureOf<M>>) => Promise<ReturnType<SignatureOf<M>>>;
+  : M extends { readonly streams: true }
+    ? (...parameters: Parameters<SignatureOf<M>>) => AsyncIterable<ReturnType<SignatureOf<M>>>
+    : (...parameters: Parameters<SignatureOf<M>>) => Promise<ReturnType<SignatureOf<M>>>;
 
 type HandlerResult<T, Turns extends TurnMode> = Turns extends "sync" ? T | Later<T> : T | Later<T> | Promise<T>;
+type StreamResult<T, Turns extends TurnMode> = Turns extends "sync"
+  ? Iterable<T> | ItemStream<T>
+  : Iterable<T> | ItemStream<T> | AsyncIterable<T>;
 type HandlerMethod<M, Default extends TurnMode> = (
   ...parameters: Parameters<SignatureOf<M>>
-) => HandlerResult<ReturnType<SignatureOf<M>>, TurnsOf<M, Default>>;
+) => M extends { readonly streams: true }
+  ? StreamResult<ReturnType<SignatureOf<M>>, TurnsOf<M, Default>>
+  : HandlerResult<ReturnType<SignatureOf<M>>, TurnsOf<M, Default>>;
 
 /** What a caller holds: every ask returns a promise, every tell returns nothing. */
 export type GatewayOf<D extends GatewayDescriptor> = (D["fenced"] extends true ? FencedRpcGateway : RpcGateway) & {

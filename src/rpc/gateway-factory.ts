@@ -60,8 +60,9 @@ function gatewayObject(descriptor: GatewayDescriptor, handler: RpcInvocationHand
   };
   if (descriptor.fenced) gateway["getFencingToken"] = () => handler.epoch;
   for (const [name, method] of Object.entries(descriptor.methods)) {
-    gateway[name] =
-      method.kind === "ask" ? (...args) => handler.ask(name, args, options) : (...args) => handler.tell(name, args);
+    if (method.kind === "tell") gateway[name] = (...args) => handler.tell(name, args);
+    else if ("streams" in method) gateway[name] = (...args) => handler.stream(name, args, options);
+    else gateway[name] = (...args) => handler.ask(name, args, options);
   }
   adjustable(gateway, (more) => gatewayObject(descriptor, handler, mergeOptions(options ?? {}, more)));
   return Object.freeze(gateway);

@@ -26,7 +26,7 @@ export * from "./exceptions.ts";
 export { FencedRpcEndpoint } from "./fenced-rpc-endpoint.ts";
 export { compareIdentity } from "./fencing/epoch.ts";
 export type { Epoch, Incarnation, SenderIdentity } from "./fencing/epoch.ts";
-export { ask, defineGateway, tell } from "./gateway-descriptor.ts";
+export { ask, defineGateway, stream, tell } from "./gateway-descriptor.ts";
 export type { GatewayDescriptor, GatewayOf, HandlerOf, MethodOptions, TurnMode } from "./gateway-descriptor.ts";
 export type { HeartbeatListener, HeartbeatTarget } from "./heartbeat/heartbeat-listener.ts";
 export { HeartbeatManager } from "./heartbeat/heartbeat-manager.ts";
@@ -34,6 +34,7 @@ export type { HeartbeatManagerServices } from "./heartbeat/heartbeat-manager.ts"
 export { HeartbeatManagerSender } from "./heartbeat/heartbeat-manager-sender.ts";
 export { DEFAULT_HEARTBEAT_OPTIONS, RPC_FAILURES_IGNORED } from "./heartbeat/heartbeat-options.ts";
 export type { HeartbeatOptions } from "./heartbeat/heartbeat-options.ts";
+export { ItemStream } from "./item-stream.ts";
 export { Later } from "./later.ts";
 export { MainThreadExecutor } from "./main-thread-executor.ts";
 export type { MailboxBounds } from "./mailbox.ts";

@@ -10,8 +10,9 @@ import type { TurnMode } from "./gateway-descriptor.ts";
 import { Later } from "./later.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { MailboxBounds, MailboxItem } from "./mailbox.ts";
+import type { Stretches } from "./open-streams.ts";
 import type { SqlDatabase } from "./ports/storage.ts";
-import { currentTurn, currentTurnLabel, runAsTurn, Turn } from "./turn.ts";
+import { currentTurn, currentTurnLabel, runAsTurn, Turn, turnOnStack } from "./turn.ts";
 import type { HeldAction, Outcome } from "./turn.ts";
 
 /** One entry of the turn queue. */
@@ -69,9 +70,16 @@ export class MainThread {
     this.#mailbox = new Mailbox(options.bounds);
   }
 
-  /** Milliseconds since the epoch; the same for a whole turn. */
+  /** Milliseconds since the epoch; the same for a whole turn, and real time after an `await`. */
   now(): number {
-    return currentTurn(this)?.description.nowMillis ?? this.#options.clock.now();
+    return turnOnStack(this)?.description.nowMillis ?? this.#options.clock.now();
+  }
+
+  /** What the running turn begins and other turns run between: as the later stretches of an `async` handler. */
+  stretches(): Stretches {
+    const turn = new Turn(this.requireTurn("a stream").description);
+    turn.succeed();
+    return { run: (body) => runAsTurn(turn, true, body), close: () => turn.close() };
   }
 
   get turn(): Turn | undefined {

@@ -30,6 +30,7 @@ import type { Work } from "./main-thread.ts";
 import { DiagnosticsGateway, MethodMeters } from "./method-counters.ts";
 import type { MethodMeter } from "./method-counters.ts";
 import type { EndpointInternals, RpcEndpoint } from "./rpc-endpoint.ts";
+import { OpenStreams, parseStreamRequest } from "./open-streams.ts";
 import { captureResult, invocationText } from "./rpc-invocation.ts";
 import type { ServerState } from "./server-state.ts";
 import type { Outcome } from "./turn.ts";
@@ -73,10 +74,12 @@ export class RpcDispatch {
   readonly #options: RpcDispatchOptions;
   readonly #gateways: ReadonlyMap<string, GatewayDescriptor>;
   readonly #meters = new MethodMeters();
+  readonly #streams: OpenStreams;
   readonly #diagnostics = { requestMethodCounters: () => this.#meters.report() };
 
   constructor(options: RpcDispatchOptions) {
     this.#options = options;
+    this.#streams = new OpenStreams(options.ports);
     this.#gateways = new Map([...options.gateways, DiagnosticsGateway].map((gateway) => [gateway.name, gateway]));
   }
 
@@ -207,7 +210,9 @@ export class RpcDispatch {
     const { endpoint, internals } = to;
     const { clock, log } = this.#options.ports;
     const label = `${descriptor.name}.${envelope.method}`;
-    const parsed = parseArguments(declaration, envelope, label);
+    const stream = "streams" in declaration ? parseStreamRequest(envelope.args[0]) : undefined;
+    const given = stream === undefined ? envelope.args : envelope.args.slice(1);
+    const parsed = stream === undefined || "open" in stream ? parseArguments(declaration, given, label) : given;
     const { value: args, bytes } =
       to.argumentBytes !== undefined && parsed === envelope.args
         ? { value: parsed, bytes: to.argumentBytes }
@@ -216,6 +221,7 @@ export class RpcDispatch {
     const deadlineMillis = envelope.remainingMillis === null ? undefined : arrivedMillis + envelope.remainingMillis;
     const cancellation = envelope.kind === "ask" ? new Cancellation() : undefined;
     const context = contextOf(envelope, deadlineMillis, cancellation);
+    const turns = declaration.turns === "inherit" ? descriptor.turns : declaration.turns;
     const handlers = descriptor === DiagnosticsGateway ? this.#diagnostics : endpoint;
     meter.bytesIn.add(bytes);
     let observe: CallObserver | undefined;
@@ -239,7 +245,7 @@ export class RpcDispatch {
       label,
       context,
       sender: envelope.sender ?? undefined,
-      turns: declaration.turns === "inherit" ? descriptor.turns : declaration.turns,
+      turns: stream !== undefined && turns !== "sync" ? "reentrant" : turns,
       readOnly: declaration.options.readOnly ?? false,
       admit: () => {
         if (deadlineMillis !== undefined && clock.now() >= deadlineMillis) return expired();
@@ -263,7 +269,17 @@ export class RpcDispatch {
         meter.calls += 1;
         meter.waitedMillis.add(startedMillis - arrivedMillis);
         if (envelope.kind === "tell") answer(this.#valueReply(envelope, undefined));
-        const result = handlerOf(handlers, envelope.method)?.apply(handlers, [...args]);
+        const handle = (): unknown => handlerOf(handlers, envelope.method)?.apply(handlers, [...args]);
+        const result =
+          stream === undefined
+            ? handle()
+            : new Later(
+                this.#streams.serve(stream, label, {
+                  open: handle,
+                  deadlineMillis,
+                  stretches: () => internals.mainThread.stretches(),
+                }),
+              );
         if (isPending(result) || envelope.kind === "tell") return result;
         captured = true;
         const reply = captureResult(result, label);
@@ -358,11 +374,11 @@ function handlerOf(endpoint: object, method: string): ((...args: unknown[]) => u
   return typeof handler === "function" ? (handler as (...args: unknown[]) => unknown) : undefined;
 }
 
-function parseArguments(declaration: MethodDescriptor, envelope: RequestEnvelope, label: string): readonly unknown[] {
+function parseArguments(declaration: MethodDescriptor, args: readonly WireValue[], label: string): readonly unknown[] {
   const { parameters } = declaration.options;
-  if (parameters === undefined) return envelope.args;
+  if (parameters === undefined) return args;
   try {
-    return parameters.parse(envelope.args);
+    return parameters.parse(args);
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
     throw new SluiceException("INVALID_ARGUMENT", `${label}: ${detail}`, { cause: error });

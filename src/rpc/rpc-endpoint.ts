@@ -12,6 +12,7 @@ import type { Epoch, Incarnation, SenderIdentity } from "./fencing/epoch.ts";
 import { PeerTracker } from "./fencing/peer-tracker.ts";
 import { GatewayFactory } from "./gateway-factory.ts";
 import type { GatewayDescriptor, GatewayOf } from "./gateway-descriptor.ts";
+import { ItemStream } from "./item-stream.ts";
 import type { Later } from "./later.ts";
 import { MainThread } from "./main-thread.ts";
 import { MainThreadExecutor } from "./main-thread-executor.ts";
@@ -253,6 +254,15 @@ export abstract class RpcEndpoint {
    */
   protected every(interval: Duration, body: () => undefined | Later<undefined>): ScheduledCallback {
     return this.#mainThread.every(body, interval);
+  }
+
+  /**
+   * Items for a consumer of a stream method, fed by this and later turns.
+   *
+   * @param onClose when nobody takes them any more; outside of turns.
+   */
+  protected itemStream<T>(onClose?: () => void): ItemStream<T> {
+    return new ItemStream<T>((action) => this.#mainThread.hold(action), onClose);
   }
 
   /** For code that is about to touch state. @throws SluiceException `ILLEGAL_STATE` outside of a turn (contract T2). */

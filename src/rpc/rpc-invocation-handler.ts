@@ -2,6 +2,7 @@ import type { ScheduledCallback } from "../common/clock.ts";
 import { fromErrorData, fromUnknown } from "../common/exceptions.ts";
 import type { SluiceException } from "../common/exceptions.ts";
 import type { WireValue } from "../common/wire-value.ts";
+import { milliseconds } from "../common/duration.ts";
 import { ROOT_CONTEXT } from "./call-context.ts";
 import type { CallContext } from "./call-context.ts";
 import { applyFilters } from "./call-filter.ts";
@@ -21,9 +22,11 @@ import type { Epoch } from "./fencing/epoch.ts";
 import type { GatewayCaller } from "./gateway-caller.ts";
 import type { GatewayDescriptor } from "./gateway-descriptor.ts";
 import type { RpcChannel } from "./ports/rpc-channel.ts";
+import type { StreamRequest } from "./open-streams.ts";
 import { StackBudget } from "./stack-budget.ts";
 import { captureInvocation } from "./rpc-invocation.ts";
 import type { RpcInvocation } from "./rpc-invocation.ts";
+import { consume } from "./stream-consumer.ts";
 
 /** One caller's ordered way to one address, shared by all its gateways there. */
 export interface OrderedPath {
@@ -160,6 +163,26 @@ export class RpcInvocationHandler {
     );
     if (this.#caller.forgetful) reply.catch(() => undefined);
     return reply;
+  }
+
+  /** A stream: opened when the first item is asked for; arguments are captured now (contract P1). */
+  stream(method: string, args: readonly unknown[], options: CallOptions = NO_OPTIONS): AsyncIterable<unknown> {
+    const { declaration, args: captured } = captureInvocation(this.#descriptor, method, args);
+    const { clock, defaultTimeout } = this.#caller;
+    const inherited = this.#caller.context().deadlineMillis ?? Number.POSITIVE_INFINITY;
+    const own = clock.now() + (options.timeout ?? declaration.options.timeout ?? defaultTimeout);
+    const deadlineMillis = Math.min(own, inherited);
+    const send = (request: StreamRequest, signal = options.signal): Promise<WireValue> => {
+      const timeout = milliseconds(Math.max(0, deadlineMillis - clock.now()));
+      return this.ask(method, "open" in request ? [request, ...captured] : [request], {
+        timeout,
+        ...(signal === undefined ? {} : { signal }),
+      });
+    };
+    // A signal that was aborted would stop the message that tells of it.
+    const close = (request: StreamRequest): void =>
+      void send(request, new AbortController().signal).catch(() => undefined);
+    return consume((request) => send(request), close);
   }
 
   /** The context of a call after the filters saw it. @throws what a filter throws. */

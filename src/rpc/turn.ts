@@ -106,6 +106,11 @@ export function currentTurn(owner: object): Turn | undefined {
   return turn !== undefined && turn.description.owner === owner && turn.open ? turn : undefined;
 }
 
+/** {@link currentTurn}, if its synchronous stretch runs. */
+export function turnOnStack(owner: object): Turn | undefined {
+  return onStack?.description.owner === owner && onStack.open ? onStack : undefined;
+}
+
 /** Label of whatever turn the calling code is part of, for the error of a failed main-thread check. */
 export function currentTurnLabel(): string | undefined {
   return (onStack ?? stretches.getStore())?.description.label;

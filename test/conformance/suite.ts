@@ -4,6 +4,7 @@ import { fencingRows } from "./rows/fencing.ts";
 import { hostingRows } from "./rows/hosting.ts";
 import { lifecycleRows } from "./rows/lifecycle.ts";
 import { queueRows } from "./rows/queue.ts";
+import { streamRows } from "./rows/streams.ts";
 import type { Row, World } from "./row.ts";
 
 /** Every row, in the order of the contract's groups. */
@@ -13,6 +14,7 @@ export const ROWS: readonly Row[] = [
   ...queueRows,
   ...callRows,
   ...actorRows,
+  ...streamRows,
   ...fencingRows,
 ];
 

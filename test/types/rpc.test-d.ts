@@ -1,7 +1,7 @@
 /** Compiled, never run: what the compiler must accept, and, marked, what it must refuse. */
 import { durableObject } from "../../src/entrypoint/durable-object.ts";
-import { ask, defineGateway, RpcEndpoint, tell } from "../../src/rpc/index.ts";
-import type { Epoch, HandlerOf, Later, RpcService } from "../../src/rpc/index.ts";
+import { ask, defineGateway, RpcEndpoint, seconds, stream, tell, withOptions } from "../../src/rpc/index.ts";
+import type { Epoch, HandlerOf, ItemStream, Later, RpcService } from "../../src/rpc/index.ts";
 
 const LampGateway = defineGateway("Lamp", {
   version: 1,
@@ -10,6 +10,8 @@ const LampGateway = defineGateway("Lamp", {
     dim: ask<(by: number, name: string) => number>(),
     off: tell<() => undefined>(),
     slow: ask<() => string, "exclusive">({ turns: "exclusive" }),
+    flicker: stream<(times: number) => boolean>(),
+    glow: stream<() => number, "reentrant">({ turns: "reentrant" }),
   },
 });
 const ActorGateway = defineGateway("Actor", { version: 1, methods: { act: ask<() => number>() } });
@@ -24,6 +26,39 @@ export class Lamp extends RpcEndpoint implements HandlerOf<typeof LampGateway> {
   off(): undefined {}
   async slow(): Promise<string> {
     return "at last";
+  }
+  *flicker(times: number): Generator<boolean> {
+    for (let time = 0; time < times; time += 1) yield this.call.signal.aborted;
+  }
+  async *glow(): AsyncGenerator<number> {
+    yield 1;
+  }
+}
+
+export class Fed extends RpcEndpoint implements Pick<HandlerOf<typeof LampGateway>, "flicker"> {
+  flicker(_times: number): ItemStream<boolean> {
+    return this.itemStream<boolean>();
+  }
+}
+
+export class AsyncStream implements Pick<HandlerOf<typeof LampGateway>, "flicker"> {
+  // @ts-expect-error an async generator in a sync gateway
+  async *flicker(_times: number): AsyncGenerator<boolean> {
+    yield true;
+  }
+}
+
+export class WrongItem implements Pick<HandlerOf<typeof LampGateway>, "flicker"> {
+  // @ts-expect-error items of another type
+  *flicker(_times: number): Generator<string> {
+    yield "";
+  }
+}
+
+export class AsyncEvery extends RpcEndpoint {
+  protected override onStart(): void {
+    // @ts-expect-error an async body: what it does after its first await is no turn
+    this.every(seconds(1), async () => undefined);
   }
 }
 
@@ -86,6 +121,14 @@ export async function calls(service: RpcService, epoch: Epoch): Promise<void> {
   lamp.off();
   const address: string = lamp.getAddress();
 
+  for await (const lit of lamp.flicker(3)) void (lit satisfies boolean);
+  const patient: typeof lamp = withOptions(lamp, { timeout: seconds(1), signal: AbortSignal.timeout(5) });
+  await patient.dim(1, "left");
+
+  // @ts-expect-error a plain number is no Duration
+  withOptions(lamp, { timeout: 5 });
+  // @ts-expect-error a stream is iterated, not awaited
+  const flickered: Promise<boolean> = lamp.flicker(3);
   // @ts-expect-error an argument of another type
   await lamp.dim("1", "left");
   // @ts-expect-error an argument is missing
@@ -102,7 +145,7 @@ export async function calls(service: RpcService, epoch: Epoch): Promise<void> {
   await service.connect(LampGateway, "lamp", 1);
 
   const token: Epoch | undefined = (await service.connect(FencedGateway, "x")).getFencingToken();
-  void [dimmed, address, waited, text, token];
+  void [dimmed, address, waited, text, token, flickered];
 }
 
 // Objects.
