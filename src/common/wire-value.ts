@@ -68,6 +68,9 @@ export function copyWireValue<T>(value: T, path: string): T {
  * @throws as {@link checkWireValue}.
  */
 export function copyMeasured<T>(value: T, path: string): Measured<T> {
+  // The commonest of all values need neither a copy nor a path.
+  if (typeof value === "number" || typeof value === "boolean") return { value, bytes: SCALAR_BYTES };
+  if (typeof value === "string") return { value, bytes: CONTAINER_BYTES + value.length };
   const copier = new Copier(path);
   const copy = copier.copy(value, 0);
   // The copier rebuilds exactly the shape it was given.

@@ -55,7 +55,8 @@ export function readFrame<M extends AnsweredMessage>(
   const cloned = new Map(frame.clonedValues.map((entry) => [entry[0], entry[1]]));
   const errors = new Map<number, ErrorData>(frame.errors);
   let valuesRead = 0;
-  for (const [position, message] of answered.entries()) {
+  for (let position = 0; position < answered.length; position += 1) {
+    const message = answered[position];
     const valued = frame.settled !== null || (message !== undefined && isValued(message.envelope.kind));
     const json: unknown = valued ? values[valuesRead] : undefined;
     if (valued) valuesRead += 1;
@@ -65,11 +66,11 @@ export function readFrame<M extends AnsweredMessage>(
     if (epoch === undefined || incarnation === undefined) throw malformed("epochs");
     const { id, endpoint } = message.envelope;
     const head = { version: ENVELOPE_VERSION, id, address: endpoint, epoch, incarnation } as const;
-    const error = errors.get(position);
+    const error = errors.size === 0 ? undefined : errors.get(position);
     if (error !== undefined) settle(message, { ...head, outcome: "error", error });
     else {
       // JSON and the callee's check admit wire values only.
-      const value = cloned.has(position) ? cloned.get(position) : (json as WireValue);
+      const value = cloned.size > 0 && cloned.has(position) ? cloned.get(position) : (json as WireValue);
       settle(message, { ...head, outcome: "value", value: isValued(message.envelope.kind) ? value : undefined });
     }
   }

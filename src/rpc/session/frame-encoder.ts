@@ -36,7 +36,10 @@ export function encodeFrame(frame: number, settled: readonly SettledMessage[], a
   const values: string[] = [];
   const clonedValues: (readonly [number, WireValue?])[] = [];
   const errors: (readonly [number, ErrorData])[] = [];
-  for (const [position, { number, valued, reply, json }] of settled.entries()) {
+  for (let position = 0; position < settled.length; position += 1) {
+    const message = settled[position];
+    if (message === undefined) continue;
+    const { number, valued, reply, json } = message;
     if (!all) numbers.push(number);
     epochs.push(reply.epoch);
     incarnations.push(reply.incarnation);
