@@ -56,7 +56,7 @@ describe("savepoints on real workerd", () => {
     expect(statistics.latest.restored).toMatchObject({ is_savepoint: true, external_path: again });
 
     const rows: ResultRow[] = [];
-    for (const jobId of [first, second, third]) rows.push(...(await platform.rows(jobId)));
+    for (const jobId of [first, second, third]) rows.push(...(await platform.rows<ResultRow>(jobId)));
     expect(toDemoRows(rows)).toEqual(earthquakeRowsBySql());
   });
 

@@ -1,5 +1,6 @@
 import { SluiceException } from "../../common/exceptions.ts";
 import type { JobID } from "../../common/ids.ts";
+import type { CheckpointConfiguration } from "../../runtime/jobgraph/job-configuration.ts";
 import type { CheckpointStats, CheckpointStatsSnapshot } from "../../runtime/messages/checkpoint-stats.ts";
 import {
   CheckpointConfigHeaders,
@@ -30,7 +31,7 @@ export const CHECKPOINT_ROUTES: readonly RestRoute[] = [
       timeout: configuration.timeoutMillis,
       min_pause: configuration.minPauseMillis,
       max_concurrent: configuration.maxConcurrent,
-      externalization: { enabled: false, delete_on_cancellation: true },
+      externalization: externalizationOf(configuration),
       state_backend: "heap",
       checkpoint_storage: "object-store",
       unaligned_checkpoints: false,
@@ -89,6 +90,13 @@ export const CHECKPOINT_ROUTES: readonly RestRoute[] = [
     };
   }),
 ];
+
+function externalizationOf({ externalizedRetention = "NO_EXTERNALIZED_CHECKPOINTS" }: CheckpointConfiguration) {
+  return {
+    enabled: externalizedRetention !== "NO_EXTERNALIZED_CHECKPOINTS",
+    delete_on_cancellation: externalizedRetention !== "RETAIN_ON_CANCELLATION",
+  };
+}
 
 /** @throws RestHandlerException 404 if it is not one of those that are kept. */
 function findCheckpoint(snapshot: CheckpointStatsSnapshot, checkpointId: number): CheckpointStats {

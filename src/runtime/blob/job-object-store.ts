@@ -22,6 +22,11 @@ export function savepointsPrefix(cluster: string): string {
   return `v1/${cluster}/savepoints/`;
 }
 
+/** What the directories of a job's checkpoints begin with. */
+export function checkpointsPrefix(cluster: string, jobId: JobID): string {
+  return `${jobPrefix(cluster, jobId)}chk-`;
+}
+
 /** Where the results of a job's collect sinks lie; kept when the job's other objects are cleaned up. */
 export function resultsPrefix(cluster: string, jobId: JobID): string {
   return `${jobPrefix(cluster, jobId)}results/`;

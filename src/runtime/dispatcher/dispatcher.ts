@@ -91,7 +91,7 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
     for (const jobId of this.#results.dirty()) this.#cleanup.schedule(jobId);
   }
 
-  protected override onTimer(name: string): undefined | Later<undefined> {
+  protected override onTimer(name: string, payload: unknown): undefined | Later<undefined> {
     const slash = name.indexOf("/") + 1;
     const jobId = brandId<JobID>(name.slice(slash));
     switch (name.slice(0, slash)) {
@@ -102,7 +102,7 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
       case CLEANUP_TIMER:
         return this.#cleanup.onCleanupTimer(jobId);
       case DISCARD_TIMER:
-        return this.#cleanup.onDiscardTimer(jobId);
+        return this.#cleanup.onDiscardTimer(jobId, payload === true);
       default:
         return undefined;
     }

@@ -3,7 +3,7 @@ import { milliseconds, seconds } from "../../common/duration.ts";
 import type { SluiceException } from "../../common/exceptions.ts";
 import type { JobID } from "../../common/ids.ts";
 import type { Later } from "../../rpc/later.ts";
-import { jobPrefix, resultsPrefix } from "../blob/job-object-store.ts";
+import { checkpointsPrefix, jobPrefix, resultsPrefix } from "../blob/job-object-store.ts";
 import type { ObjectStore } from "../blob/object-store.ts";
 import type { DispatcherServices } from "./dispatcher-services.ts";
 
@@ -49,7 +49,8 @@ export class JobCleanup {
         },
         fail,
       );
-    const deleteObjects = (): Later<undefined> => ask(this.#deleteObjects(jobId, "snapshots"), releaseJobMaster, fail);
+    const kept = { results: true, checkpoints: this.#retainsCheckpoints(jobId) };
+    const deleteObjects = (): Later<undefined> => ask(this.#deleteObjects(jobId, kept), releaseJobMaster, fail);
     const released = resourceManager().disconnectJobManager(jobId, entry.jobMasterId, entry.status);
     return ask<Acknowledge, undefined>(released, deleteObjects, fail);
   }
@@ -58,15 +59,25 @@ export class JobCleanup {
   discardExpired(): void {
     const { results, jobs, timers, clock } = this.#services;
     for (const jobId of results.expired()) {
+      const retained = this.#retainsCheckpoints(jobId);
       results.remove(jobId);
       jobs.remove(jobId);
-      timers.set(DISCARD_TIMER + jobId, clock.now());
+      timers.set(DISCARD_TIMER + jobId, clock.now(), retained);
     }
   }
 
-  onDiscardTimer(jobId: JobID): Later<undefined> {
+  /** @param retained whether checkpoints stay, as their owner is the user now. */
+  onDiscardTimer(jobId: JobID, retained: boolean): Later<undefined> {
     // A failure fails the timer, which is tried again with a back-off.
-    return this.#services.ask(this.#deleteObjects(jobId, "everything"), () => undefined);
+    return this.#services.ask(this.#deleteObjects(jobId, { results: false, checkpoints: retained }), () => undefined);
+  }
+
+  /** CP-26 */
+  #retainsCheckpoints(jobId: JobID): boolean {
+    const info = this.#services.results.lastInfo(jobId);
+    const retention = info?.configuration.checkpointing?.externalizedRetention;
+    if (retention === "RETAIN_ON_CANCELLATION") return info?.status === "CANCELED" || info?.status === "FAILED";
+    return retention === "DELETE_ON_CANCELLATION" && info?.status === "FAILED";
   }
 
   #retry(jobId: JobID, error: SluiceException): undefined {
@@ -77,12 +88,19 @@ export class JobCleanup {
     timers.setAfter(CLEANUP_TIMER + jobId, delay);
   }
 
-  /** Idempotent. `snapshots` keeps the results of collect sinks. */
-  async #deleteObjects(jobId: JobID, what: "snapshots" | "everything"): Promise<void> {
+  /** Idempotent. */
+  async #deleteObjects(
+    jobId: JobID,
+    kept: { readonly results: boolean; readonly checkpoints: boolean },
+  ): Promise<void> {
     const { cluster } = this.#services.cluster;
-    const results = resultsPrefix(cluster, jobId);
+    const prefixes = [
+      ...(kept.results ? [resultsPrefix(cluster, jobId)] : []),
+      // What the retained ones do not need went when they were completed.
+      ...(kept.checkpoints ? [checkpointsPrefix(cluster, jobId)] : []),
+    ];
     const found = await this.#objects.list(jobPrefix(cluster, jobId));
-    const keys = found.map(({ key }) => key).filter((key) => what === "everything" || !key.startsWith(results));
+    const keys = found.map(({ key }) => key).filter((key) => !prefixes.some((prefix) => key.startsWith(prefix)));
     if (keys.length > 0) await this.#objects.delete(keys);
   }
 }

@@ -68,6 +68,11 @@ export class JobResultStore {
     return this.has(jobId) ? this.#storage.get(INFO_PREFIX + jobId, INFO) : undefined;
   }
 
+  /** The same, though it may have expired. */
+  lastInfo(jobId: JobID): ExecutionGraphInfo | undefined {
+    return this.#storage.get(INFO_PREFIX + jobId, INFO);
+  }
+
   has(jobId: JobID): boolean {
     return this.get(jobId) !== undefined;
   }

@@ -15,7 +15,19 @@ export interface CheckpointConfiguration {
   readonly maxConcurrent: number;
   readonly tolerableFailed: number;
   readonly retained: number;
+  /** Absent: NO_EXTERNALIZED_CHECKPOINTS. */
+  readonly externalizedRetention?: ExternalizedCheckpointRetention;
 }
+
+/** Whether checkpoints outlive their job; those of a job that FINISHED never do (CP-26). */
+export const EXTERNALIZED_CHECKPOINT_RETENTIONS = [
+  "NO_EXTERNALIZED_CHECKPOINTS",
+  /** Kept if the job FAILED. */
+  "DELETE_ON_CANCELLATION",
+  /** Kept if the job FAILED or was CANCELED. */
+  "RETAIN_ON_CANCELLATION",
+] as const;
+export type ExternalizedCheckpointRetention = (typeof EXTERNALIZED_CHECKPOINT_RETENTIONS)[number];
 
 /** When a job that failed starts again (contract FO-15 to FO-17). */
 export type RestartStrategyConfiguration =

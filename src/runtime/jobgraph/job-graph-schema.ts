@@ -2,7 +2,7 @@ import { z } from "zod";
 import { SluiceException } from "../../common/exceptions.ts";
 import { brandId } from "../../common/ids.ts";
 import type { Branded, IntermediateDataSetID, JobID, JobVertexID, OperatorID } from "../../common/ids.ts";
-import { MAX_PARALLELISM } from "./job-configuration.ts";
+import { EXTERNALIZED_CHECKPOINT_RETENTIONS, MAX_PARALLELISM } from "./job-configuration.ts";
 import type { JobGraph } from "./job-graph.ts";
 import { RECOVERY_CLAIM_MODES } from "./savepoint-restore-settings.ts";
 import { findTopologyFault } from "./job-graph-topology.ts";
@@ -72,6 +72,9 @@ const jobConfiguration = z.strictObject({
       maxConcurrent: whole(1),
       tolerableFailed: whole(0),
       retained: whole(1),
+      externalizedRetention: z
+        .enum(EXTERNALIZED_CHECKPOINT_RETENTIONS, expected(`one of ${EXTERNALIZED_CHECKPOINT_RETENTIONS.join(", ")}`))
+        .exactOptional(),
     })
     .exactOptional(),
   restartStrategy: z.discriminatedUnion("kind", [

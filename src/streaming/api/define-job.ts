@@ -1,7 +1,14 @@
 import type { Duration } from "../../common/duration.ts";
 import { showValue } from "../../common/types/type-mismatch-exception.ts";
-import { CHECKPOINT_DEFAULTS, DEFAULT_PARALLELISM } from "../../runtime/jobgraph/job-configuration.ts";
-import type { CheckpointConfiguration } from "../../runtime/jobgraph/job-configuration.ts";
+import {
+  CHECKPOINT_DEFAULTS,
+  DEFAULT_PARALLELISM,
+  EXTERNALIZED_CHECKPOINT_RETENTIONS,
+} from "../../runtime/jobgraph/job-configuration.ts";
+import type {
+  CheckpointConfiguration,
+  ExternalizedCheckpointRetention,
+} from "../../runtime/jobgraph/job-configuration.ts";
 import { SluiceException } from "../../common/exceptions.ts";
 import { invalidProgram } from "../graph/invalid-program.ts";
 import { brandJobDefinition } from "../graph/job-definition.ts";
@@ -39,6 +46,12 @@ export interface CheckpointingOptions {
   readonly minPause?: Duration;
   /** How many may fail in a row before the job fails; default none. */
   readonly tolerableFailures?: number;
+  /** How many may be under way at a time; default 1. Savepoints do not count. */
+  readonly maxConcurrent?: number;
+  /** How many are kept; default 1, the latest. */
+  readonly retained?: number;
+  /** Whether the latest ones outlive the job, for another to start from; default NO_EXTERNALIZED_CHECKPOINTS. */
+  readonly externalizedRetention?: ExternalizedCheckpointRetention;
 }
 
 /**
@@ -96,7 +109,7 @@ function requireName(name: unknown): string {
 function resolveCheckpointing(options: CheckpointingOptions | undefined): CheckpointConfiguration | undefined {
   if (options === undefined) return undefined;
   requireObject("checkpointing", options);
-  const { interval, timeout, minPause, tolerableFailures } = options;
+  const { interval, timeout, minPause, tolerableFailures, maxConcurrent, retained, externalizedRetention } = options;
   const field = (name: string): string => `checkpointing.${name}`;
   return {
     ...CHECKPOINT_DEFAULTS,
@@ -108,7 +121,17 @@ function resolveCheckpointing(options: CheckpointingOptions | undefined): Checkp
     ...(tolerableFailures === undefined
       ? {}
       : { tolerableFailed: requireCount(field("tolerableFailures"), tolerableFailures) }),
+    ...(maxConcurrent === undefined ? {} : { maxConcurrent: requireCount(field("maxConcurrent"), maxConcurrent, 1) }),
+    ...(retained === undefined ? {} : { retained: requireCount(field("retained"), retained, 1) }),
+    ...(externalizedRetention === undefined
+      ? {}
+      : { externalizedRetention: requireRetention(field("externalizedRetention"), externalizedRetention) }),
   };
+}
+
+function requireRetention(field: string, value: ExternalizedCheckpointRetention): ExternalizedCheckpointRetention {
+  if (EXTERNALIZED_CHECKPOINT_RETENTIONS.includes(value)) return value;
+  throw optionFault(field, `one of ${EXTERNALIZED_CHECKPOINT_RETENTIONS.join(", ")}`, value);
 }
 
 function resolveParameters(parameters: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> {

@@ -37,7 +37,11 @@ const watermarks = WatermarkStrategy.forBoundedOutOfOrderness(milliseconds(60)).
 
 /** Every operator there is: both kinds of sources and of sinks, stateless ones, keyed windows. */
 const definition: JobDefinition = defineJob(
-  { name: "readings", parallelism: 2, checkpointing: { interval: seconds(1) } },
+  {
+    name: "readings",
+    parallelism: 2,
+    checkpointing: { interval: seconds(1), externalizedRetention: "RETAIN_ON_CANCELLATION" },
+  },
   (env) => {
     const windows = TumblingEventTimeWindows.of(milliseconds(WINDOW_MILLIS));
     const generated = DatagenSource.of({ type: Reading, generate: reading, count: RECORDS, recordsPerSecond: 100 });
@@ -308,5 +312,30 @@ describe("exactly-once over savepoints", { timeout: 120_000 }, () => {
     expect(await outcomeOf("second")).toMatchObject({ kind: "failed", failure: { code: "NOT_FOUND" } });
     await clock.advance(300_000);
     expect(await lives.cluster.resolve(dispatcher.getSavepointDisposalStatus("first"))).toBeUndefined();
+  });
+
+  it("CP-26: a retained checkpoint outlives the canceled job and its result, and another job starts from it", async () => {
+    const { lives, jobId } = await startedJob(3, 2_300);
+    using _ = lives;
+    const { dispatcher, objects, clock } = lives.cluster;
+    await lives.cluster.resolve(dispatcher.cancelJob(jobId));
+    expect(await lives.end(jobId)).toBe("CANCELED");
+    await clock.advance(10 * SECOND);
+    const prefix = `v1/default/jobs/${jobId}/chk-`;
+    const metadata = (await objects.list(prefix)).map(({ key }) => key).filter((key) => key.endsWith("/_metadata"));
+    expect(metadata).toHaveLength(1);
+    const restorePath = metadata[0]?.slice("v1/default/".length) ?? "";
+    const next = await lives.submit(2, { restorePath });
+    expect(await lives.end(next)).toBe("FINISHED");
+    expect(await lives.rows()).toEqual(ALL);
+    await clock.advance(10 * SECOND);
+    // Those of a job that has finished are never kept.
+    expect(await objects.list(`v1/default/jobs/${next}/chk-`)).toEqual([]);
+    // The next submission discards what has expired.
+    await clock.advance(3_700 * SECOND);
+    await lives.submit(1);
+    await clock.advance(10 * SECOND);
+    expect((await objects.list(`v1/default/jobs/${jobId}/`)).every(({ key }) => key.startsWith(prefix))).toBe(true);
+    expect((await objects.list(prefix)).length).toBeGreaterThan(0);
   });
 });

@@ -108,6 +108,18 @@ describe("defineJob", () => {
       { name: "x", checkpointing: { interval: 10, tolerableFailures: -1 } },
       "checkpointing.tolerableFailures: expected a whole number from 0, got -1",
     ],
+    [
+      { name: "x", checkpointing: { interval: 10, retained: 0 } },
+      "checkpointing.retained: expected a whole number from 1, got 0",
+    ],
+    [
+      { name: "x", checkpointing: { interval: 10, maxConcurrent: 0 } },
+      "checkpointing.maxConcurrent: expected a whole number from 1, got 0",
+    ],
+    [
+      { name: "x", checkpointing: { interval: 10, externalizedRetention: "KEEP" } },
+      'checkpointing.externalizedRetention: expected one of NO_EXTERNALIZED_CHECKPOINTS, DELETE_ON_CANCELLATION, RETAIN_ON_CANCELLATION, got "KEEP"',
+    ],
     [{ name: "x", restart: "always" }, 'restart: expected an object, got "always"'],
     [
       { name: "x", restart: { attempts: 1 } },
