@@ -51,6 +51,8 @@ export class Checkpointing {
   readonly #parts: CheckpointingParts;
   readonly #listener: CheckpointingListener;
   readonly #coordinator: CheckpointCoordinator;
+  /** Ids that earlier lives of the JobMaster may have used. */
+  readonly #usedIds: number;
   #furthestPosition: number;
   #wake: { readonly atMillis: number; readonly timer: ScheduledCallback } | undefined;
 
@@ -64,6 +66,7 @@ export class Checkpointing {
       completed,
       reservedUpTo: storage.reservedCheckpointIds,
     });
+    this.#usedIds = storage.reservedCheckpointIds;
     this.#furthestPosition = positionOf(state.latestCompleted);
     this.#coordinator = new CheckpointCoordinator(
       state,
@@ -88,6 +91,24 @@ export class Checkpointing {
     const effects = this.#coordinator.handle(input);
     this.#armWake();
     for (const effect of effects) this.#perform(effect);
+  }
+
+  /**
+   * Tasks of an earlier life go on: whatever was pending then is aborted, and the notice of the newest completed
+   * checkpoint, which may have been lost, is repeated.
+   */
+  resume(): void {
+    const { services, taskManagers } = this.#parts;
+    const latest = this.latestCompleted;
+    const latestId = latest?.checkpointId ?? 0;
+    for (const { gateway } of taskManagers.all) {
+      if (latest !== undefined) {
+        gateway.confirmCheckpoint(latestId, latest.triggerTimestampMillis, services.jobMasterId);
+      }
+      for (let id = latestId + 1; id <= this.#usedIds; id += 1) {
+        gateway.abortCheckpoint(id, latestId, services.jobMasterId);
+      }
+    }
   }
 
   /** Stored with the turn that decided it. */

@@ -1,6 +1,6 @@
 import { milliseconds } from "../../common/duration.ts";
 import { SluiceException } from "../../common/exceptions.ts";
-import type { ExecutionAttemptID, JobVertexID } from "../../common/ids.ts";
+import type { ExecutionAttemptID, JobVertexID, ResourceID } from "../../common/ids.ts";
 import { allSourcesAtEnd } from "../checkpoint/checkpoint-plan.ts";
 import { CheckpointStatsTracker } from "../checkpoint/checkpoint-stats-tracker.ts";
 import type { CheckpointStorage } from "../checkpoint/checkpoint-storage.ts";
@@ -25,6 +25,7 @@ import type { JobMasterStorage, StoredJob } from "./job-master-storage.ts";
 import { recordSchedulerEvent } from "./scheduler-event-recorder.ts";
 import type { SlotPool } from "./slot-pool.ts";
 import { SlotRequests } from "./slot-requests.ts";
+import { TaskReconciliation } from "./task-reconciliation.ts";
 import type { TaskManagerTracker } from "./task-manager-tracker.ts";
 import { TaskOperations } from "./task-operations.ts";
 
@@ -53,8 +54,8 @@ export class JobExecution {
   readonly #stats: CheckpointStatsTracker;
   #checkpointing: Checkpointing | undefined;
   #restoreOf: (execution: Execution) => TaskRestore | undefined = () => undefined;
-  /** Why this is not the first life, until it is known that tasks are deployed again. */
-  #recovery: SerializedThrowable | undefined;
+  /** Until it is decided which tasks of an earlier life go on. */
+  #reconciliation: { readonly tasks: TaskReconciliation; readonly cause: SerializedThrowable } | undefined;
   /** Attempts that finished, and whether a source may have come to its end, since the coordinator was last told. */
   #finished: ExecutionAttemptID[] = [];
   #dataMayHaveEnded = false;
@@ -77,7 +78,6 @@ export class JobExecution {
       { services, pool: parts.pool, state: this.#scheduler.state },
       {
         onFulfilled: (slotRequestId, slots) => {
-          this.#countRecovery();
           this.handle({ kind: "slots-fulfilled", slotRequestId, slots });
         },
         onFailed: (slotRequestId, failure) => this.handle({ kind: "slot-request-failed", slotRequestId, failure }),
@@ -110,7 +110,9 @@ export class JobExecution {
     const { storage } = this.#parts;
     const { ending } = storage;
     const lost = ending === undefined ? recovery : undefined;
-    this.#recovery = lost;
+    if (lost !== undefined) {
+      this.#reconciliation = { tasks: new TaskReconciliation(storage.deployedAttempts), cause: lost };
+    }
     const attemptNumber = storage.attemptNumber + 1;
     this.handle({ kind: "create", attemptNumber, ...(lost === undefined ? {} : { recovery: lost }) });
     if (ending?.kind === "cancel") this.handle({ kind: "cancel" });
@@ -138,7 +140,7 @@ export class JobExecution {
       },
       completed,
     );
-    this.#restoreState();
+    if (this.#reconciliation === undefined) this.#restoreState();
     this.handle({ kind: "start" });
   }
 
@@ -155,7 +157,17 @@ export class JobExecution {
 
   /** Slots came: runs what waited for them. */
   onSlotsOffered(): void {
-    this.#slotRequests.serve();
+    if (this.#reconciliation === undefined || this.#reconcile(this.#reconciliation)) this.#slotRequests.serve();
+  }
+
+  /** Set while tasks of an earlier life may still be found. */
+  get reconciliation(): TaskReconciliation | undefined {
+    return this.#reconciliation?.tasks;
+  }
+
+  /** Ends tasks of an earlier life that have no place in this one. */
+  endStrayTasks(location: ResourceID, attemptIds: readonly ExecutionAttemptID[]): void {
+    this.#tasks.cancelStray(location, attemptIds);
   }
 
   /** What waits for slots waits in vain (SCH-16). */
@@ -177,10 +189,39 @@ export class JobExecution {
       );
   }
 
-  #countRecovery(): void {
-    const failure = this.#recovery;
-    this.#recovery = undefined;
-    if (failure !== undefined) this.handle({ kind: "recovery-restart", failure });
+  /**
+   * Lets the regions go on whose tasks all run, and ends what is left over: when all tasks are found, or when the job
+   * has all its slots, from where on waiting would cost time.
+   *
+   * @returns whether it is decided.
+   */
+  #reconcile({ tasks, cause }: { readonly tasks: TaskReconciliation; readonly cause: SerializedThrowable }): boolean {
+    const { pool } = this.#parts;
+    const { state } = this.#scheduler;
+    const [slotRequestId] = state.slotRequests.keys();
+    // The job has not begun to run yet.
+    if (slotRequestId === undefined) return false;
+    const attempts = tasks.adoptable(state, pool);
+    const complete = attempts.length === this.graph.size;
+    if (!complete && pool.size < pool.required) return false;
+    this.#abandonReconciliation(new Set(attempts.map(({ attemptId }) => attemptId)));
+    if (attempts.length > 0) {
+      this.#checkpointing?.resume();
+      this.handle({ kind: "tasks-adopted", slotRequestId, attempts });
+    }
+    if (complete) return true;
+    this.handle({ kind: "recovery-restart", failure: cause });
+    this.#restoreState();
+    return true;
+  }
+
+  /** No task of an earlier life goes on, but those in `adopted`. */
+  #abandonReconciliation(adopted: ReadonlySet<ExecutionAttemptID> = new Set()): void {
+    const found = this.#reconciliation?.tasks.all() ?? [];
+    this.#reconciliation = undefined;
+    for (const { attemptId, location } of found) {
+      if (!adopted.has(attemptId)) this.#tasks.cancelStray(location, [attemptId]);
+    }
   }
 
   #restoreState(): void {
@@ -203,7 +244,7 @@ export class JobExecution {
     switch (effect.kind) {
       case "request-slots":
         this.#slotRequests.open(effect.slotRequestId);
-        return this.#slotRequests.serve();
+        return this.onSlotsOffered();
       case "deploy-tasks":
         return this.#tasks.deploy(createTaskDeployments(this.graph, effect.attemptIds, this.#restoreOf));
       case "cancel-tasks":
@@ -221,6 +262,7 @@ export class JobExecution {
         return;
       }
       case "restore-state":
+        this.#abandonReconciliation();
         return this.#restoreState();
       case "job-terminated":
         this.#slotRequests.close();
@@ -229,7 +271,7 @@ export class JobExecution {
   }
 
   #onEvent(event: SchedulerEvent): void {
-    recordSchedulerEvent(event, this.graph, this.#parts.storage);
+    recordSchedulerEvent(event, this.#scheduler.state, this.#parts.storage);
     if (event.kind === "executions-changed" && event.state === "FINISHED") this.#finished.push(...event.attemptIds);
     this.#dataMayHaveEnded ||= event.kind === "end-of-data" || this.#finished.length > 0;
   }

@@ -8,6 +8,7 @@ import type { JobQuotas } from "../messages/cluster-quotas.ts";
 import type { ExecutionGraphInfo, JobDetails } from "../messages/execution-graph-info.ts";
 import type { TaskExecutorToJobMasterPayload } from "../messages/heartbeat-payloads.ts";
 import type { JobStatus } from "../messages/job-status.ts";
+import type { RunningTask } from "../messages/running-task.ts";
 import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { RegistrationResponse, SlotOffer, TaskExecutorRegistration } from "../messages/slots.ts";
 import type { SnapshotOperationStatus } from "../messages/snapshot-operations.ts";
@@ -51,11 +52,15 @@ export const JobMasterGateway = defineGateway("JobMaster", {
     acknowledgeCheckpoint:
       tell<(jobId: JobID, checkpointId: number, acknowledgements: readonly AcknowledgeCheckpoint[]) => undefined>(),
     declineCheckpoint: tell<(jobId: JobID, decline: DeclineCheckpoint) => undefined>(),
-    /** C6; the reply says which epoch accepted, and the JobMaster calls back on a fresh stub before it counts on it. */
+    /**
+     * C6; the reply says which epoch accepted, and the JobMaster calls back on a fresh stub before it counts on it.
+     * `tasks` are of an earlier epoch: the JobMaster lets them run on, or cancels them.
+     */
     registerTaskManager: ask<
       (
         jobId: JobID,
         registration: TaskExecutorRegistration,
+        tasks: readonly RunningTask[],
       ) => RegistrationResponse<{ readonly jobMasterId: JobMasterId }>
     >({ idempotent: true }),
     /** @returns the accepted offers (SCH-20). */

@@ -112,6 +112,15 @@ export class JobMasterStorage {
     this.#storage.put("attempt-number", attemptNumber);
   }
 
+  /** Attempt number, by region, of what was deployed last; tasks of any other are superseded. */
+  get deployedAttempts(): readonly number[] {
+    return this.#storage.get("deployed-attempts", z.array(z.int())) ?? [];
+  }
+
+  putDeployedAttempts(attemptNumbers: readonly number[]): void {
+    this.#storage.put("deployed-attempts", attemptNumbers);
+  }
+
   get restarts(): RestartCounts {
     return this.#storage.get("restarts", RestartCountsType) ?? NO_RESTARTS;
   }

@@ -16,6 +16,7 @@ import type { JobQuotas } from "../messages/cluster-quotas.ts";
 import type { ExecutionGraphInfo, JobDetails } from "../messages/execution-graph-info.ts";
 import type { TaskExecutorToJobMasterPayload } from "../messages/heartbeat-payloads.ts";
 import type { JobStatus } from "../messages/job-status.ts";
+import type { RunningTask } from "../messages/running-task.ts";
 import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { RegistrationResponse, SlotOffer, TaskExecutorRegistration } from "../messages/slots.ts";
 import type { SnapshotOperation, SnapshotOperationStatus } from "../messages/snapshot-operations.ts";
@@ -136,8 +137,10 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
     return ACKNOWLEDGE;
   }
 
-  updateTaskExecutionState(states: readonly TaskExecutionState[]): readonly boolean[] {
+  updateTaskExecutionState(states: readonly TaskExecutionState[]): readonly boolean[] | Later<readonly boolean[]> {
     const job = this.#running;
+    // It reports again, when it is known whose attempts these are.
+    if (job?.isReconciling === true) return this.#refuse("UNAVAILABLE", "the JobMaster looks for its tasks", true);
     return states.map((update) => job?.updateTask(update) ?? false);
   }
 
@@ -157,7 +160,11 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
     this.#runningOf(jobId)?.checkpoint({ kind: "declined", decline });
   }
 
-  registerTaskManager(jobId: JobID, registration: TaskExecutorRegistration): Registration | Later<Registration> {
+  registerTaskManager(
+    jobId: JobID,
+    registration: TaskExecutorRegistration,
+    tasks: readonly RunningTask[],
+  ): Registration | Later<Registration> {
     const job = this.#runningOf(jobId);
     // C6
     if (job === undefined) return { kind: "rejection", reason: `this JobMaster does not run job ${jobId}` };
@@ -168,7 +175,7 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
       this.connect(TaskExecutorGateway, registration.address),
       (gateway): Registration => {
         if (this.#running !== job) return { kind: "rejection", reason: `job ${jobId} has ended` };
-        job.registerTaskManager({ registration, gateway });
+        job.registerTaskManager({ registration, gateway }, tasks);
         return success;
       },
       (error) => ({ kind: "failure", reason: `${registration.address} cannot be called back: ${error.message}` }),

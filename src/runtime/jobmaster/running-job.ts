@@ -10,6 +10,7 @@ import type { CheckpointStatsSnapshot, SubtaskCheckpointStats } from "../message
 import type { ExecutionGraphInfo } from "../messages/execution-graph-info.ts";
 import type { TaskExecutorToJobMasterPayload } from "../messages/heartbeat-payloads.ts";
 import { isGloballyTerminal, type JobStatus } from "../messages/job-status.ts";
+import type { RunningTask } from "../messages/running-task.ts";
 import { serializeThrowable, type SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { SlotOffer, TaskExecutorRegistration } from "../messages/slots.ts";
 import type { SnapshotOperation, SnapshotOperationStatus } from "../messages/snapshot-operations.ts";
@@ -135,6 +136,11 @@ export class RunningJob {
     this.#execution.handle({ kind: "cancel" });
   }
 
+  /** Whether it is open yet which attempts are the job's: some of an earlier life may go on. */
+  get isReconciling(): boolean {
+    return this.#execution.reconciliation !== undefined;
+  }
+
   /** @returns false if the attempt is unknown: it must end itself (DEP-07). */
   updateTask(update: TaskExecutionState): boolean {
     if (this.#execution.graph.execution(update.attemptId) === undefined) return false;
@@ -143,6 +149,7 @@ export class RunningJob {
   }
 
   endOfData(attemptIds: readonly ExecutionAttemptID[]): void {
+    this.#execution.reconciliation?.noteEndOfData(attemptIds);
     this.#execution.handle({ kind: "end-of-data", attemptIds });
   }
 
@@ -169,7 +176,8 @@ export class RunningJob {
     return known?.instanceId === registration.instanceId;
   }
 
-  registerTaskManager(taskManager: RegisteredTaskManager): void {
+  /** @param tasks what it runs of an earlier life. */
+  registerTaskManager(taskManager: RegisteredTaskManager, tasks: readonly RunningTask[]): void {
     const { resourceId } = taskManager.registration;
     if (this.isRegistered(taskManager.registration)) return;
     if (this.#taskManagers.get(resourceId) !== undefined) {
@@ -180,7 +188,15 @@ export class RunningJob {
       this.#removeTaskManager(resourceId, serializeThrowable(cause, { infrastructure: true }));
     }
     // What the loss of the old instance led to may have been the job's end.
-    if (!this.#ended) this.#taskManagers.add(taskManager);
+    if (this.#ended) return;
+    this.#taskManagers.add(taskManager);
+    if (this.#execution.reconciliation !== undefined) {
+      return this.#execution.reconciliation.report(resourceId, tasks);
+    }
+    const strays = tasks
+      .map(({ attemptId }) => attemptId)
+      .filter((id) => this.#execution.graph.execution(id) === undefined);
+    this.#execution.endStrayTasks(resourceId, strays);
   }
 
   /** @returns the accepted ones; `undefined` if the TaskExecutor is not registered. */
@@ -223,6 +239,7 @@ export class RunningJob {
 
   #removeTaskManager(resourceId: ResourceID, failure: SerializedThrowable): void {
     this.#taskManagers.remove(resourceId);
+    this.#execution.reconciliation?.forget(resourceId);
     const allocationIds = this.#pool.removeLocation(resourceId);
     if (allocationIds.size > 0) this.#execution.handle({ kind: "slots-lost", allocationIds, failure });
   }
@@ -230,7 +247,6 @@ export class RunningJob {
   /** What the TaskExecutor runs against what it should run (DEP-05, DEP-06). */
   #reconcile(resourceId: ResourceID, payload: TaskExecutorToJobMasterPayload): void {
     const { graph } = this.#execution;
-    const { jobMasterId, whenSettled } = this.#parts.services;
     for (const { attemptId, metrics } of payload.metrics) {
       this.#execution.handle({ kind: "metrics-reported", attemptId, metrics });
     }
@@ -249,12 +265,9 @@ export class RunningJob {
       const failure = serializeThrowable(gone, { infrastructure: true });
       this.#execution.handle({ kind: "attempt-failed", attemptId, failure });
     }
-    const gateway = this.#taskManagers.get(resourceId)?.gateway;
-    for (const attemptId of payload.deployed) {
-      if (gateway === undefined || graph.execution(attemptId) !== undefined) continue;
-      // Best effort: the next heartbeat shows whether it is still there.
-      whenSettled(gateway.cancelTask(attemptId, jobMasterId), ignore, ignore);
-    }
+    if (this.isReconciling) return;
+    const strays = payload.deployed.filter((attemptId) => graph.execution(attemptId) === undefined);
+    this.#execution.endStrayTasks(resourceId, strays);
   }
 
   #onTerminated(): void {
@@ -265,8 +278,6 @@ export class RunningJob {
     this.#parts.onTerminated({ ...this.snapshot(), ...(operations.length === 0 ? {} : { operations }) });
   }
 }
-
-function ignore(): void {}
 
 function lostMemory(): SerializedThrowable {
   const cause = new SluiceException("JOB_MASTER", "the JobMaster lost its memory (a crash, an eviction or a deploy)");

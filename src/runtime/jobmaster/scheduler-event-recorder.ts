@@ -1,13 +1,18 @@
-import type { ExecutionGraph } from "../executiongraph/execution-graph.ts";
+import type { ExecutionAttemptID } from "../../common/ids.ts";
 import type { SchedulerEvent } from "../scheduler/scheduler-messages.ts";
+import type { SchedulerState } from "../scheduler/scheduler-state.ts";
 import type { JobMasterStorage } from "./job-master-storage.ts";
 
 /**
- * Stores what must outlive the JobMaster's memory of an event that `graph` has just taken; part of the turn that
+ * Stores what must outlive the JobMaster's memory of an event that `state` has just taken; part of the turn that
  * decided it.
  */
-export function recordSchedulerEvent(event: SchedulerEvent, graph: ExecutionGraph, storage: JobMasterStorage): void {
+export function recordSchedulerEvent(event: SchedulerEvent, state: SchedulerState, storage: JobMasterStorage): void {
+  const { graph } = state;
   switch (event.kind) {
+    case "executions-changed":
+      if (event.state === "DEPLOYING") recordDeployment(event.attemptIds, state, storage);
+      return;
     case "executions-reset":
       return storage.putAttemptNumber(
         event.attempts.reduce((highest, { attemptNumber }) => Math.max(highest, attemptNumber), storage.attemptNumber),
@@ -29,4 +34,18 @@ export function recordSchedulerEvent(event: SchedulerEvent, graph: ExecutionGrap
     default:
       return;
   }
+}
+
+function recordDeployment(
+  attemptIds: readonly ExecutionAttemptID[],
+  { graph, regions }: SchedulerState,
+  storage: JobMasterStorage,
+): void {
+  const { deployedAttempts } = storage;
+  const numbers = Array.from({ length: regions.count }, (_, region) => deployedAttempts[region] ?? -1);
+  for (const attemptId of attemptIds) {
+    const execution = graph.execution(attemptId);
+    if (execution !== undefined) numbers[regions.of(execution)] = execution.attemptNumber;
+  }
+  storage.putDeployedAttempts(numbers);
 }

@@ -71,6 +71,10 @@ export class SlotPool {
     return { slots, excess: excess === 0 ? [] : free.slice(-excess) };
   }
 
+  holds(location: ResourceID, allocationId: AllocationID): boolean {
+    return this.#slots.get(allocationId)?.location === location;
+  }
+
   /** @returns whether it was held, by this TaskExecutor. */
   remove(location: ResourceID, allocationId: AllocationID): boolean {
     if (this.#slots.get(allocationId)?.location !== location) return false;

@@ -30,6 +30,8 @@ export class SlotRequests {
   readonly #parts: SlotRequestsParts;
   readonly #listener: SlotRequestListener;
   readonly #timeouts = new Map<number, ScheduledCallback>();
+  /** Slots that the least of the requests needs, as of a number of attempts that wait for slots. */
+  #least: { readonly scheduled: number; readonly slots: number } | undefined;
 
   constructor(parts: SlotRequestsParts, listener: SlotRequestListener) {
     this.#parts = parts;
@@ -46,12 +48,16 @@ export class SlotRequests {
       return undefined;
     }, SLOT_REQUEST_TIMEOUT);
     this.#timeouts.set(slotRequestId, timeout);
+    this.#least = undefined;
   }
 
   /** Slots may have come: serves what waits for them. */
   serve(): void {
-    for (const [slotRequestId, attemptIds] of Array.from(this.#parts.state.slotRequests)) {
-      const allocated = this.#parts.pool.allocate(this.#occupied(), this.#subtasksOf(attemptIds));
+    const { pool, state } = this.#parts;
+    // Constant time while slots trickle in: a wide job gets thousands of offers.
+    if (pool.size < this.#slotsOfLeast()) return;
+    for (const [slotRequestId, attemptIds] of Array.from(state.slotRequests)) {
+      const allocated = pool.allocate(this.#occupied(), this.#subtasksOf(attemptIds));
       if (allocated === undefined) continue;
       this.#settle(slotRequestId);
       for (const slot of allocated.excess) this.#listener.onExcess(slot);
@@ -78,6 +84,18 @@ export class SlotRequests {
   #settle(slotRequestId: number): void {
     this.#timeouts.get(slotRequestId)?.cancel();
     this.#timeouts.delete(slotRequestId);
+  }
+
+  /** Every subtask index of a request needs a slot of its own among those that are held. Ends what waits for nothing any more. */
+  #slotsOfLeast(): number {
+    const { state } = this.#parts;
+    const scheduled = state.graph.counts.SCHEDULED;
+    if (this.#least?.scheduled === scheduled) return this.#least.slots;
+    const requests = state.slotRequests;
+    for (const slotRequestId of this.#timeouts.keys()) if (!requests.has(slotRequestId)) this.#settle(slotRequestId);
+    const slots = Math.min(...Array.from(requests.values(), (attemptIds) => this.#subtasksOf(attemptIds).size));
+    this.#least = { scheduled, slots };
+    return slots;
   }
 
   /** Slots that tasks run in, which those of the same subtask index share (SCH-09). */

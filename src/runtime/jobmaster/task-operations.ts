@@ -49,6 +49,15 @@ export class TaskOperations {
     }
   }
 
+  /** Best effort: a heartbeat shows whether one is still there (DEP-06). */
+  cancelStray(location: ResourceID, attemptIds: readonly ExecutionAttemptID[]): void {
+    const gateway = this.#taskManagers.get(location)?.gateway;
+    if (gateway === undefined) return;
+    for (const attemptId of attemptIds) {
+      this.#services.whenSettled(gateway.cancelTask(attemptId, this.#services.jobMasterId), ignore, ignore);
+    }
+  }
+
   cancel(executions: readonly Execution[]): void {
     for (const execution of executions) {
       const gateway =
@@ -73,6 +82,8 @@ export class TaskOperations {
     this.#listener.onCancelFailed(execution, reachable);
   }
 }
+
+function ignore(): void {}
 
 /** DEP-03: the message names the TaskExecutor; one that did not answer is the infrastructure's fault. */
 function submissionFailure(location: ResourceID, cause: SluiceException): SerializedThrowable {

@@ -7,6 +7,7 @@ import { RegisteredRpcConnection } from "../../rpc/registration/registered-rpc-c
 import { DEFAULT_REGISTRATION_CONFIGURATION } from "../../rpc/registration/retrying-registration-configuration.ts";
 import { JobMasterGateway } from "../jobmaster/job-master-gateway.ts";
 import type { JobMasterId } from "../jobmaster/job-master-id.ts";
+import type { RunningTask } from "../messages/running-task.ts";
 import type { SlotOffer, TaskExecutorRegistration } from "../messages/slots.ts";
 import type { TaskExecutionState } from "../messages/task-execution-state.ts";
 import type { TaskExecutorServices } from "./task-executor-services.ts";
@@ -20,6 +21,8 @@ export interface JobManagerTarget {
 
 export interface JobManagerConnectionListener {
   onRegistered(): void;
+  /** Tasks of an earlier epoch of the JobMaster. */
+  runningTasks(): readonly RunningTask[];
   /** The slots that the JobMaster may take now. */
   offers(): readonly SlotOffer[];
   /** The JobMaster will never accept this TaskExecutor. */
@@ -68,7 +71,7 @@ export class JobManagerConnection {
           this.#gateway = gateway;
           // What was lost is said before the registration, so that its cause is known when the old session ends.
           this.#report();
-          return gateway.registerTaskManager(target.jobId, registration);
+          return gateway.registerTaskManager(target.jobId, registration, this.#listener.runningTasks());
         },
       },
       {

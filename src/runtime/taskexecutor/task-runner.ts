@@ -6,6 +6,7 @@ import type { Later } from "../../rpc/later.ts";
 import type { DeclineCheckpoint } from "../messages/checkpoint-messages.ts";
 import type { TaskExecutorToJobMasterPayload } from "../messages/heartbeat-payloads.ts";
 import { isTerminalExecutionState } from "../messages/execution-state.ts";
+import type { RunningTask } from "../messages/running-task.ts";
 import { serializeThrowable } from "../messages/serialized-throwable.ts";
 import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { TaskDeploymentDescriptor } from "../messages/task-deployment-descriptor.ts";
@@ -66,6 +67,16 @@ export class TaskRunner {
     return this.#tasks.recover(`TaskExecutor ${this.#self} lost its memory`);
   }
 
+  /** For a JobMaster of a new epoch. */
+  runningTasks(): readonly RunningTask[] {
+    return this.#tasks.runningTasks();
+  }
+
+  /** Ends that no JobMaster has acknowledged. */
+  unacknowledged(): readonly TaskExecutionState[] {
+    return this.#tasks.unacknowledged();
+  }
+
   get hasLiveTasks(): boolean {
     return this.#tasks.live().length > 0;
   }
@@ -82,9 +93,9 @@ export class TaskRunner {
    * Takes a task; how it goes is reported. @throws SluiceException TASK_SUBMISSION if the attempt is here already (DEP-01).
    */
   submit(descriptor: TaskDeploymentDescriptor): void {
-    const { attemptId, allocationId, jobId } = descriptor;
+    const { attemptId, allocationId, jobId, attemptNumber, jobVertexId, subtaskIndex } = descriptor;
     const host = (this.#host ??= this.#hosts.open(this.#self, descriptor.module));
-    if (!this.#tasks.add({ attemptId, allocationId, jobId })) {
+    if (!this.#tasks.add({ attemptId, allocationId, jobId }, { attemptNumber, jobVertexId, subtaskIndex })) {
       throw new SluiceException("TASK_SUBMISSION", `attempt ${attemptId} was submitted before`);
     }
     const submission = host.submitTask(descriptor);
@@ -215,6 +226,7 @@ export class TaskRunner {
     this.#tasks.updateMetrics(report.metrics);
     this.#takeStates(report.states);
     const attached = (attemptId: ExecutionAttemptID): boolean => this.#tasks.get(attemptId)?.detached === false;
+    for (const attemptId of report.endOfData) this.#tasks.markEndOfData(attemptId);
     const ended = report.endOfData.filter(attached);
     if (ended.length > 0) this.#listener.onEndOfData(ended);
     for (const { checkpointId, acknowledgements } of report.acknowledgements) {

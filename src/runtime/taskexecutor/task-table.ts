@@ -3,6 +3,7 @@ import { SluiceException } from "../../common/exceptions.ts";
 import type { EndpointStorage } from "../../rpc/ports/storage.ts";
 import { isTerminalExecutionState } from "../messages/execution-state.ts";
 import type { AttemptMetrics } from "../messages/heartbeat-payloads.ts";
+import type { RunningTask } from "../messages/running-task.ts";
 import { serializeThrowable } from "../messages/serialized-throwable.ts";
 import type { TaskExecutionState } from "../messages/task-execution-state.ts";
 import type { TaskMetrics } from "../messages/task-metrics.ts";
@@ -17,7 +18,15 @@ interface StoredTask {
   readonly terminal?: TaskExecutionState;
 }
 
+/** Where a task stands in its job. */
+export type TaskPlace = Pick<RunningTask, "attemptNumber" | "jobVertexId" | "subtaskIndex">;
+
 export interface Task extends StoredTask {
+  /** Not kept over a loss of memory: the task is lost with it. */
+  readonly place?: TaskPlace;
+  /** Whether it has reported RUNNING. */
+  readonly running: boolean;
+  readonly endOfData: boolean;
   /** `submitting` until the host has taken it. */
   readonly phase: "submitting" | "submitted";
   /** Its JobMaster does not count on it any more: it only ends, and nothing is reported. */
@@ -26,6 +35,14 @@ export interface Task extends StoredTask {
   readonly cancelRequested: boolean;
   readonly metrics?: TaskMetrics;
 }
+
+const NEW_TASK = {
+  phase: "submitting",
+  running: false,
+  endOfData: false,
+  detached: false,
+  cancelRequested: false,
+} as const;
 
 const TASK_PREFIX = "task/";
 const STORED_TASK = storedValue<StoredTask>();
@@ -48,17 +65,16 @@ export class TaskTable {
       const { jobId, attemptId } = stored;
       const failure = serializeThrowable(new SluiceException("TASK_MANAGER", reason), { infrastructure: true });
       const terminal = stored.terminal ?? { jobId, attemptId, state: "FAILED", failure };
-      const task: Task = { ...stored, terminal, phase: "submitted", detached: false, cancelRequested: false };
-      this.#tasks.set(attemptId, task);
+      this.#tasks.set(attemptId, { ...NEW_TASK, ...stored, terminal, phase: "submitted" });
       return terminal;
     });
   }
 
   /** @returns false if the attempt is here already. */
-  add(stored: Omit<StoredTask, "terminal">): boolean {
+  add(stored: Omit<StoredTask, "terminal">, place: TaskPlace): boolean {
     if (this.#tasks.has(stored.attemptId)) return false;
     this.#storage.put(keyOf(stored.attemptId), stored);
-    this.#tasks.set(stored.attemptId, { ...stored, phase: "submitting", detached: false, cancelRequested: false });
+    this.#tasks.set(stored.attemptId, { ...NEW_TASK, ...stored, place });
     return true;
   }
 
@@ -87,6 +103,27 @@ export class TaskTable {
     this.#update(attemptId, { cancelRequested: true });
   }
 
+  markEndOfData(attemptId: ExecutionAttemptID): void {
+    this.#update(attemptId, { endOfData: true });
+  }
+
+  /**
+   * What a next JobMaster may let run on: tasks that have come to RUNNING and that nobody wanted to end. One whose end
+   * is not acknowledged yet is among them: the JobMaster that knows it then hears how it ended.
+   */
+  runningTasks(): readonly RunningTask[] {
+    return this.all().flatMap(({ attemptId, allocationId, place, running, endOfData, detached, cancelRequested }) =>
+      place === undefined || !running || detached || cancelRequested
+        ? []
+        : [{ attemptId, allocationId, ...place, endOfData }],
+    );
+  }
+
+  /** Ends that the JobMaster has not acknowledged. */
+  unacknowledged(): readonly TaskExecutionState[] {
+    return this.all().flatMap(({ terminal }) => (terminal === undefined ? [] : [terminal]));
+  }
+
   /** Its end will not be reported; a task that has ended is forgotten at once. */
   detach(attemptId: ExecutionAttemptID): void {
     const task = this.#tasks.get(attemptId);
@@ -109,7 +146,10 @@ export class TaskTable {
   report(state: TaskExecutionState): boolean {
     const task = this.#tasks.get(state.attemptId);
     if (task === undefined || task.terminal !== undefined) return false;
-    if (!isTerminalExecutionState(state.state)) return !task.detached;
+    if (!isTerminalExecutionState(state.state)) {
+      if (state.state === "RUNNING") this.#update(state.attemptId, { running: true });
+      return !task.detached;
+    }
     if (task.detached) {
       this.#tasks.delete(state.attemptId);
       return false;

@@ -144,7 +144,8 @@ export class TaskWorker {
   }
 
   /**
-   * SCH-28, SCH-29; a JobMaster with a higher epoch than the connected one takes over first (HB-04).
+   * SCH-28, SCH-29; a JobMaster with a higher epoch than the connected one takes over first: tasks run on, it decides
+   * about them (over HB-04).
    *
    * @throws SluiceException TASK_MANAGER or SLOT_OCCUPIED; nothing has changed then.
    */
@@ -153,10 +154,10 @@ export class TaskWorker {
     const { jobMasterAddress, jobMasterId, jobId, allocationId } = request;
     const slot = this.#slots.allocate(request);
     if (this.#jobManager === undefined || this.#jobManager.target.jobMasterId < jobMasterId) {
-      this.#abandonJobManager();
+      this.#leaveJobManager();
       const target = { jobId, jobMasterAddress, jobMasterId };
       this.#services.storage.put(JOB_MANAGER_KEY, target);
-      this.#connectJobManager(target, []);
+      this.#connectJobManager(target, this.tasks.unacknowledged());
     }
     if (slot.state !== "ALLOCATED") return;
     this.#slotTimeouts.arm(allocationId);
@@ -212,6 +213,7 @@ export class TaskWorker {
       { target, registration: this.#registration },
       {
         onRegistered: () => this.#onRegisteredAtJobManager(connection),
+        runningTasks: () => this.tasks.runningTasks(),
         offers: () => this.#slots.offers(),
         onRejected: (reason) => this.disconnectJobManager(`the JobMaster refused the TaskExecutor: ${reason}`),
         onOffersAnswered: (offers, accepted) => this.#onOffersAnswered(offers, accepted),
@@ -255,12 +257,18 @@ export class TaskWorker {
   }
 
   #abandonJobManager(): void {
+    if (this.#jobManager === undefined) return;
+    this.#leaveJobManager();
+    this.tasks.abandonAll();
+  }
+
+  /** Slots wait for the next registration; tasks run on. */
+  #leaveJobManager(): void {
     const target = this.jobManager;
     if (target === undefined) return;
     this.#jobManagerHeartbeats.unmonitorTarget(target.jobMasterAddress);
     this.#jobManager?.close();
     this.#jobManager = undefined;
-    this.tasks.abandonAll();
     for (const { allocationId } of this.#slots.slots()) {
       if (this.#slots.markInactive(allocationId)) this.#slotTimeouts.arm(allocationId);
     }

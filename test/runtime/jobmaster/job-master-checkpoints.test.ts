@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { ObjectInfo } from "../../../src/runtime/blob/object-store.ts";
 import { CHECKPOINT_DEFAULTS } from "../../../src/runtime/jobgraph/job-configuration.ts";
+import { brandId } from "../../../src/common/ids.ts";
 import { serializeThrowable } from "../../../src/runtime/messages/serialized-throwable.ts";
 import { TESTING_JOB_ID } from "../executiongraph/testing-job-graph.ts";
-import { JobMasterHarness } from "./job-master-harness.ts";
+import { executionsOf, JobMasterHarness } from "./job-master-harness.ts";
 
 const open: JobMasterHarness[] = [];
 const EVERY_SECOND = { ...CHECKPOINT_DEFAULTS, intervalMillis: 1_000 };
@@ -183,6 +184,96 @@ describe("recovery of the JobMaster", () => {
     await harness.clock.advance(1_000);
     const ids = harness.argsOf("triggerCheckpoint").map(([, checkpoint]) => checkpoint);
     expect(ids).toMatchObject([{ checkpointId: 1 }, { checkpointId: 17 }]);
+  });
+
+  it("over HA-06: lets tasks run on that are found, and tells them what became of their checkpoints", async () => {
+    const harness = harnessOf([{ parallelism: 1 }, { parallelism: 1 }]);
+    await harness.run();
+    await harness.clock.advance(1_000);
+    await harness.acknowledge(1);
+    await harness.clock.advance(1_000);
+    const tasks = harness.runningTasks();
+    const attempts = await harness.attempts();
+    harness.calls.length = 0;
+    await harness.restartJobMaster();
+    expect(executionsOf(await harness.info()).map(({ state }) => state)).toEqual(["SCHEDULED", "SCHEDULED"]);
+    await harness.addTaskExecutor(0, "again", tasks);
+    const info = await harness.info();
+    expect(info).toMatchObject({
+      status: "RUNNING",
+      restarts: 0,
+      exceptionHistory: [],
+      checkpoints: { counts: { completed: 1, restored: 0 } },
+    });
+    expect(executionsOf(info)).toMatchObject(
+      attempts.map((attemptId) => ({ attemptId, attemptNumber: 0, state: "RUNNING", location: harness.resourceId(0) })),
+    );
+    expect(harness.deployed).toEqual([]);
+    expect(harness.argsOf("cancelTask")).toEqual([]);
+    // The notice of 1 may have been lost, 2 was pending, and 3 to 16 may have been triggered for all that is known.
+    expect(harness.argsOf("confirmCheckpoint").map(([id]) => id)).toEqual([1]);
+    expect(harness.argsOf("abortCheckpoint").map(([id]) => id)).toEqual(Array.from({ length: 15 }, (_, at) => at + 2));
+    await harness.clock.advance(1_000);
+    expect(harness.argsOf("triggerCheckpoint")).toMatchObject([[[attempts[0]], { checkpointId: 17 }, 2]]);
+    // What is found once is known from then on: a second loss is the same again.
+    await harness.restartJobMaster();
+    await harness.addTaskExecutor(0, "once more", tasks);
+    expect(await harness.attempts()).toEqual(attempts);
+    await harness.report(tasks[0]?.attemptId ?? attempts[1] ?? brandId(""), "FAILED");
+    expect(await harness.jobMaster().requestJobStatus()).toBe("RESTARTING");
+  });
+
+  it("over HA-06: a task that is missing restarts the job, the others are ended before they are replaced", async () => {
+    const harness = harnessOf([{ parallelism: 1 }, { parallelism: 1 }]);
+    await harness.run();
+    const [found, ...missing] = harness.runningTasks();
+    harness.calls.length = 0;
+    await harness.restartJobMaster();
+    await harness.addTaskExecutor(0, "again", found === undefined ? [] : [found]);
+    expect(missing).toHaveLength(1);
+    const sent = harness.calls.filter(({ method }) => ["cancelTask", "submitTask"].includes(method));
+    expect(sent.map(({ method }) => method)).toEqual(["cancelTask", "submitTask", "submitTask"]);
+    expect(sent[0]?.args[0]).toBe(found?.attemptId);
+    expect(await harness.info()).toMatchObject({ restarts: 1, exceptionHistory: [{ labels: { TYPE: "SYSTEM" } }] });
+  });
+
+  it("over HA-06: until it is decided states are not taken, heartbeats end nothing, and ends of data are kept", async () => {
+    const harness = harnessOf([{ parallelism: 4 }, { parallelism: 1 }]);
+    await harness.run([0, 1]);
+    const tasks = harness.runningTasks();
+    const on = (index: number) => tasks.filter(({ allocationId }) => allocationId.startsWith(`slot-${index}-`));
+    harness.calls.length = 0;
+    await harness.restartJobMaster();
+    await harness.addTaskExecutor(0, "again", on(0));
+    const here = on(0).map(({ attemptId }) => attemptId);
+    await expect(harness.report(here[0] ?? brandId(""), "FINISHED")).rejects.toThrow("looks for its tasks");
+    harness.jobMaster().heartbeatFromTaskManager(harness.resourceId(0), { deployed: here, metrics: [] });
+    harness
+      .jobMaster()
+      .notifyEndOfData(tasks.filter(({ subtaskIndex }) => subtaskIndex < 2).map(({ attemptId }) => attemptId));
+    await harness.clock.settle();
+    await harness.addTaskExecutor(
+      1,
+      "again",
+      on(1).map((task) => ({ ...task, endOfData: true })),
+    );
+    expect(harness.argsOf("cancelTask")).toEqual([]);
+    expect(harness.deployed).toEqual([]);
+    // All sources are at their end, so the final checkpoint starts at once.
+    expect(harness.argsOf("triggerCheckpoint")).toHaveLength(2);
+  });
+
+  it("over HA-06: tasks found when it is decided are ended", async () => {
+    const harness = harnessOf([{ parallelism: 1 }]);
+    await harness.run();
+    const tasks = harness.runningTasks();
+    await harness.restartJobMaster();
+    await harness.addTaskExecutor(0, "again");
+    expect(harness.argsOf("cancelTask")).toEqual([]);
+    await harness.addTaskExecutor(1, "first", tasks);
+    expect(harness.argsOf("cancelTask", "te-1").map(([attemptId]) => attemptId)).toEqual(
+      tasks.map(({ attemptId }) => attemptId),
+    );
   });
 
   it("FO-15: the restart budget goes on", async () => {

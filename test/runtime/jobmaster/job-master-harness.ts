@@ -13,6 +13,7 @@ import type { JobGraph } from "../../../src/runtime/jobgraph/job-graph.ts";
 import { JobMaster } from "../../../src/runtime/jobmaster/job-master.ts";
 import { JobMasterGateway } from "../../../src/runtime/jobmaster/job-master-gateway.ts";
 import type { ExecutionGraphInfo, ExecutionInfo } from "../../../src/runtime/messages/execution-graph-info.ts";
+import type { RunningTask } from "../../../src/runtime/messages/running-task.ts";
 import { serializeThrowable } from "../../../src/runtime/messages/serialized-throwable.ts";
 import type { StateHandle } from "../../../src/runtime/messages/state-handle.ts";
 import type { TaskDeploymentDescriptor } from "../../../src/runtime/messages/task-deployment-descriptor.ts";
@@ -117,6 +118,13 @@ export class JobMasterHarness implements Doubles {
     return this.argsOf("submitTask").map(([descriptor]) => descriptor as TaskDeploymentDescriptor);
   }
 
+  /** What was deployed, as the TaskExecutors that run it report it. */
+  runningTasks(): readonly RunningTask[] {
+    return this.deployed.map(({ attemptId, attemptNumber, jobVertexId, subtaskIndex, allocationId }) => {
+      return { attemptId, attemptNumber, jobVertexId, subtaskIndex, allocationId, endOfData: false };
+    });
+  }
+
   async startJob(): Promise<void> {
     await this.jobMaster().startJob(this.jobGraph, DISPATCHER, this.quotas);
     await this.clock.advance(0);
@@ -126,8 +134,12 @@ export class JobMasterHarness implements Doubles {
     return taskExecutorResourceId(TESTING_JOB_ID, index);
   }
 
-  /** Brings a TaskExecutor with two slots to life, or its next instance, and has it offer both. */
-  async addTaskExecutor(index: number, instance = "first"): Promise<void> {
+  /**
+   * Brings a TaskExecutor with two slots to life, or its next instance, and has it offer both.
+   *
+   * @param tasks what it runs.
+   */
+  async addTaskExecutor(index: number, instance = "first", tasks: readonly RunningTask[] = []): Promise<void> {
     const resourceId = this.resourceId(index);
     const address = taskExecutorAddress(CLUSTER, resourceId);
     if (instance === "first") {
@@ -136,13 +148,17 @@ export class JobMasterHarness implements Doubles {
         factory: (context) => new TestingTaskExecutor(context, this),
       });
     }
-    await this.jobMaster().registerTaskManager(TESTING_JOB_ID, {
-      resourceId,
-      address,
-      instanceId: brandId<InstanceID>(`${instance}-${index}`),
-      jobId: TESTING_JOB_ID,
-      slots: 2,
-    });
+    await this.jobMaster().registerTaskManager(
+      TESTING_JOB_ID,
+      {
+        resourceId,
+        address,
+        instanceId: brandId<InstanceID>(`${instance}-${index}`),
+        jobId: TESTING_JOB_ID,
+        slots: 2,
+      },
+      tasks,
+    );
     await this.offerSlots(index);
     await this.clock.advance(0);
   }

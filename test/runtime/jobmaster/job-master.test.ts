@@ -211,8 +211,8 @@ describe("failures", () => {
       slots: 2,
     };
     const other = brandId<JobID>("9".repeat(32));
-    expect(await harness.jobMaster().registerTaskManager(other, registration)).toMatchObject({ kind: "rejection" });
-    expect(await harness.jobMaster().registerTaskManager(TESTING_JOB_ID, registration)).toMatchObject({
+    expect(await harness.jobMaster().registerTaskManager(other, registration, [])).toMatchObject({ kind: "rejection" });
+    expect(await harness.jobMaster().registerTaskManager(TESTING_JOB_ID, registration, [])).toMatchObject({
       kind: "failure",
     });
     await expect(harness.offerSlots(7)).rejects.toMatchObject({ code: "TASK_MANAGER" });

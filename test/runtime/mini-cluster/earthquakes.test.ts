@@ -37,6 +37,7 @@ async function rowsOf(disturb: (cluster: MiniCluster, halfSeconds: number) => un
   readonly rows: readonly EarthquakeRow[];
   readonly remoteRecords: number;
   readonly restoredPosition: number;
+  readonly restarts: number;
 }> {
   const cluster = new MiniCluster({
     hosts: (clock, objects) => new InProcessTaskHosts({ clock, objects, definitionOf: () => definition }),
@@ -66,6 +67,7 @@ async function rowsOf(disturb: (cluster: MiniCluster, halfSeconds: number) => un
       rows,
       remoteRecords: executions.reduce((sum, { metrics }) => sum + metrics.remoteRecordsOut, 0),
       restoredPosition: info.checkpoints?.latestRestored?.sourcePosition ?? 0,
+      restarts: info.restarts,
     };
   } finally {
     cluster.close();
@@ -94,6 +96,18 @@ describe("the earthquakes job in a mini cluster", () => {
   it.each(crashes)("gives the same rows if %s", { timeout: 60_000 }, async (_, disturb) => {
     const { rows } = await rowsOf(disturb);
     expect(rows).toEqual(earthquakeRowsBySql());
+  });
+
+  it("over HA-06: is not disturbed if its JobMaster alone crashes", { timeout: 60_000 }, async () => {
+    let crashes = 0;
+    const { rows, restarts, restoredPosition } = await rowsOf((cluster, at) => {
+      if (at < 6 || at % 3 !== 0) return;
+      crashes += 1;
+      cluster.killAll("job-master");
+    });
+    expect(rows).toEqual(earthquakeRowsBySql());
+    expect(crashes).toBeGreaterThan(3);
+    expect({ restarts, restoredPosition }).toEqual({ restarts: 0, restoredPosition: 0 });
   });
 
   it("goes on from a position between start and end", { timeout: 60_000 }, async () => {

@@ -3,6 +3,7 @@ import { SluiceException } from "../../../src/common/exceptions.ts";
 import { brandId } from "../../../src/common/ids.ts";
 import type { JobID } from "../../../src/common/ids.ts";
 import { Later } from "../../../src/rpc/later.ts";
+import { testingJobGraph } from "../../../src/testing/testing-job-graph.ts";
 import type { SlotOffer } from "../../../src/runtime/messages/slots.ts";
 import {
   ADDRESS,
@@ -306,20 +307,50 @@ describe("a TaskExecutor", () => {
     expect(world.states()).toEqual([]);
   });
 
-  it("HB-04 drops the tasks of a JobMaster that was superseded, and offers its slots to the new one", async () => {
+  it("over HB-04: a JobMaster that takes over hears what runs, with the registration, and decides about it", async () => {
     using world = new TaskExecutorWorld();
+    await world.active();
+    await world.submit(1, { attemptNumber: 7 });
+    await world.submit(2);
+    await world.submit(3);
+    await world.clock.advance(SECOND);
+    await world.settled(world.taskExecutor.cancelTask(attempt(3), jobMasterId(1)));
+    world.serveJobMaster({}, 2);
+    await world.request(0, { jobMasterId: jobMasterId(2) });
+    const [, , tasks] = world.sent("registerTaskManager").at(-1) ?? [];
+    const place = { jobVertexId: testingJobGraph().vertices[0]?.id, allocationId: allocation(0), endOfData: false };
+    expect(tasks).toEqual([
+      { attemptId: attempt(1), attemptNumber: 7, subtaskIndex: 1, ...place },
+      { attemptId: attempt(2), attemptNumber: 0, subtaskIndex: 2, ...place },
+    ]);
+    expect(await world.slotStates()).toEqual(["ACTIVE", "ACTIVE"]);
+    expect(world.hosts.load.get(RESOURCE_ID)).toBe(2);
+    await world.settled(world.taskExecutor.cancelTask(attempt(1), jobMasterId(2)));
+    await world.clock.advance(2 * SECOND);
+    expect(world.states()).toContain("1:CANCELED");
+    expect(world.states()).not.toContain("2:CANCELED");
+    expect(world.hosts.load.get(RESOURCE_ID)).toBe(1);
+    await expect(world.request(0)).rejects.toThrow("superseded");
+    await expect(world.submit(4, {}, 1)).rejects.toEqual(code("TASK_SUBMISSION"));
+    expect(await world.submit(4, {}, 2)).toBe("acknowledge");
+  });
+
+  it("over HB-04: an end that the old JobMaster did not acknowledge is told to the new one, again until it takes note", async () => {
+    const unreachable = () => {
+      throw new SluiceException("UNAVAILABLE", "not now");
+    };
+    using world = new TaskExecutorWorld({}, { jobMaster: { updateTaskExecutionState: unreachable } });
     await world.active();
     await world.submit(1);
     await world.clock.advance(SECOND);
-    world.serveJobMaster({}, 2);
+    await world.settled(world.taskExecutor.cancelTask(attempt(1), jobMasterId(1)));
+    await world.clock.advance(SECOND);
+    world.serveJobMaster({ updateTaskExecutionState: unreachable }, 2);
     await world.request(0, { jobMasterId: jobMasterId(2) });
-    expect(await world.slotStates()).toEqual(["ACTIVE", "ACTIVE"]);
+    world.calls.length = 0;
+    world.serveJobMaster({}, 2);
     await world.clock.advance(2 * SECOND);
-    expect(world.states()).not.toContain("1:CANCELED");
-    expect(world.hosts.load.get(RESOURCE_ID)).toBe(0);
-    await expect(world.request(0)).rejects.toThrow("superseded");
-    await expect(world.submit(2, {}, 1)).rejects.toEqual(code("TASK_SUBMISSION"));
-    expect(await world.submit(2, {}, 2)).toBe("acknowledge");
+    expect(world.states()).toEqual(["1:CANCELED"]);
   });
 
   it("HB-04 ends its tasks and registers anew when the JobMaster falls silent", async () => {
