@@ -132,13 +132,13 @@ function sourceOf(result: unknown, label: string, stretches: () => Stretches): P
 }
 
 /** Every page is one turn. */
-function fromIterator(iterator: Iterator<unknown>): Pick<OpenStream, "take" | "close"> {
+function fromIterator(iterator: Iterator<unknown, unknown>): Pick<OpenStream, "take" | "close"> {
   return {
     // A throw becomes a rejection.
     take: async (credit) => {
       const items: unknown[] = [];
       while (items.length < credit) {
-        const { done, value }: { readonly done?: boolean | undefined; readonly value: unknown } = iterator.next();
+        const { done, value } = iterator.next();
         if (done === true) return { items, done: true };
         items.push(value);
       }
@@ -150,9 +150,9 @@ function fromIterator(iterator: Iterator<unknown>): Pick<OpenStream, "take" | "c
 
 /** A page is what is ready, at least one item; the one that is asked for beyond it belongs to the next page. */
 function fromAsync(items: AsyncIterable<unknown>, stretches: Stretches): Pick<OpenStream, "take" | "close"> {
-  const iterator = items[Symbol.asyncIterator]();
-  let next: Promise<IteratorResult<unknown>> | undefined;
-  const ask = (): Promise<IteratorResult<unknown>> => {
+  const iterator: AsyncIterator<unknown, unknown> = items[Symbol.asyncIterator]();
+  let next: Promise<IteratorResult<unknown, unknown>> | undefined;
+  const ask = (): Promise<IteratorResult<unknown, unknown>> => {
     const asked = stretches.run(() => iterator.next());
     // Whoever takes the page gets the error; there may be nobody.
     asked.catch(() => undefined);
@@ -164,7 +164,7 @@ function fromAsync(items: AsyncIterable<unknown>, stretches: Stretches): Pick<Op
       while (page.length < credit) {
         next ??= ask();
         if (page.length > 0 && !(await isReady(next))) return { items: page, done: false };
-        const { done, value }: { readonly done?: boolean | undefined; readonly value: unknown } = await next;
+        const { done, value } = await next;
         next = undefined;
         if (done === true) return { items: page, done: true };
         page.push(value);
