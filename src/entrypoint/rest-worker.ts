@@ -1,6 +1,7 @@
 import { systemClock } from "../common/clock.ts";
 import { consoleLogger } from "../common/console-logger.ts";
 import { systemIds } from "../common/ids.ts";
+import { answerFirstLook } from "../dashboard/first-look-page.ts";
 import { accessPolicyOf } from "../rest/access-policy.ts";
 import type { ClusterLocations } from "../rest/cluster-locator.ts";
 import { DEFAULT_SAVEPOINT_DIRECTORY } from "../runtime/checkpoint/snapshot-location.ts";
@@ -19,6 +20,8 @@ const clusterLocations: ClusterLocations = new Map();
 
 /** One HTTP request of the stateless worker. Stubs belong to the request that made them, so everything is made anew. */
 export function handleRequest(request: Request, env: Environment): Response | Promise<Response> {
+  const firstLook = answerFirstLook(request);
+  if (firstLook !== undefined) return firstLook;
   const ports = { clock: systemClock, ids: systemIds, log: consoleLogger() };
   const rpcService = rpcServiceOf(env);
   const objects = new R2ObjectStore(env.OBJECTS);

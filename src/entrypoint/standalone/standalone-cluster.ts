@@ -3,6 +3,7 @@ import type { Clock } from "../../common/clock.ts";
 import type { IdSource } from "../../common/ids.ts";
 import type { Logger } from "../../common/log.ts";
 import type { Random } from "../../common/random.ts";
+import { answerFirstLook } from "../../dashboard/first-look-page.ts";
 import type { AccessPolicy } from "../../rest/access-policy.ts";
 import { DEFAULT_SAVEPOINT_DIRECTORY } from "../../runtime/checkpoint/snapshot-location.ts";
 import { createRestEndpoint } from "../../rest/rest-endpoint.ts";
@@ -78,7 +79,7 @@ export class StandaloneCluster {
       modules: trustJobs ? new InProcessJobModules(loader) : REFUSED_JOB_MODULES,
       access,
     });
-    this.fetch = (request) => app.fetch(request);
+    this.fetch = (request) => answerFirstLook(request) ?? app.fetch(request);
   }
 
   /** Ends everything without notice to it, as a crash would, but with all files closed. */
