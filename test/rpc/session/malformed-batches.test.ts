@@ -1,0 +1,75 @@
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { SluiceException } from "../../../src/common/exceptions.ts";
+import { parseRequestEnvelope } from "../../../src/rpc/envelope/v1.ts";
+import type { RequestEnvelope } from "../../../src/rpc/envelope/v1.ts";
+import type { Epoch, Incarnation } from "../../../src/rpc/index.ts";
+import { BatchDecoder } from "../../../src/rpc/session/batch-decoder.ts";
+import { BatchEncoder } from "../../../src/rpc/session/batch-encoder.ts";
+import { Conversation } from "../../../src/rpc/session/conversation.ts";
+import { ADDRESS, request } from "./session-world.ts";
+
+const RUNS = 100_000;
+
+const sender = { address: "s", epoch: 1 as Epoch, incarnation: 1 as Incarnation };
+const wellFormed = new BatchEncoder().encode(
+  [
+    { number: 1, envelope: request("a:1"), json: "[1]" },
+    { number: 2, envelope: request("a:2", { sender, args: [1n] }), json: undefined },
+  ],
+  { received: [], onlyIn: { instance: "i", numbers: [1] } },
+);
+
+/** A batch with one thing in it replaced, or anything at all. */
+const malformed = fc.oneof(
+  fc.tuple(fc.nat(9), fc.jsonValue()).map(([column, value]) => {
+    const columns = JSON.parse(wellFormed[0]) as unknown[];
+    columns[column] = value;
+    return [JSON.stringify(columns), wellFormed[1], wellFormed[2]];
+  }),
+  fc
+    .tuple(
+      fc.constantFrom("kind", "gateway", "gatewayVersion", "method", "epoch", "sender", "idPrefix"),
+      fc.jsonValue(),
+    )
+    .map(([field, value]) => {
+      const columns = JSON.parse(wellFormed[0]) as { [key: string]: unknown }[][];
+      for (const head of columns[3] ?? []) head[field] = value;
+      return [JSON.stringify(columns), wellFormed[1], wellFormed[2]];
+    }),
+  fc.string().map((args) => [wellFormed[0], args, wellFormed[2]]),
+  fc.anything().map((cloned) => [wellFormed[0], wellFormed[1], cloned]),
+  fc.anything().map((args) => [wellFormed[0], wellFormed[1], [[1, args]]]),
+  fc.anything(),
+);
+
+it("of 100,000 malformed batches none crashes, and what reaches the endpoint is an envelope of wire values", () => {
+  let rejected = 0;
+  let accepted = 0;
+  const check = (envelope: RequestEnvelope): void => {
+    accepted += 1;
+    expect(() => parseRequestEnvelope(envelope)).not.toThrow();
+  };
+  fc.assert(
+    fc.property(malformed, (batch) => {
+      const conversation = new Conversation(
+        {
+          address: ADDRESS,
+          accept: ({ envelope }) => check(envelope),
+          receive: () => new Promise(() => undefined),
+          identity: () => sender,
+        },
+        "i",
+      );
+      try {
+        void conversation.batch(batch, new BatchDecoder(ADDRESS));
+      } catch (error) {
+        expect(SluiceException.is(error, "UNKNOWN_MESSAGE")).toBe(true);
+        rejected += 1;
+      }
+    }),
+    { numRuns: RUNS },
+  );
+  expect(rejected).toBeGreaterThan(RUNS / 4);
+  expect(accepted).toBeGreaterThan(0);
+}, 120_000);
