@@ -67,7 +67,7 @@ export class SavepointOperations {
     const known = this.#storage.operation(triggerId);
     if (known !== undefined) return known.status;
     const begun: StoredOperation = { triggerId, operation, status: { kind: "in-progress" } };
-    const refusal = this.#refusalOf(operation);
+    const refusal = this.#refusalOf();
     if (refusal !== undefined) {
       this.#end(begun, refusal);
       return refusal;
@@ -119,11 +119,10 @@ export class SavepointOperations {
     return { kind: "savepoint", requestId: triggerId, directory, afterwards };
   }
 
-  /** A job that is about to end with a savepoint ends with that one. */
-  #refusalOf(operation: SnapshotOperation): SnapshotOperationStatus | undefined {
-    if (operation.kind !== "savepoint" || operation.afterwards === "go-on") return undefined;
+  /** A job that is about to end with a savepoint ends with that one; its tasks take no other. */
+  #refusalOf(): SnapshotOperationStatus | undefined {
     const ending = this.#inProgress().find(
-      ({ operation: other }) => other.kind === "savepoint" && other.afterwards !== "go-on",
+      ({ operation }) => operation.kind === "savepoint" && operation.afterwards !== "go-on",
     );
     return ending && this.#failed(`the job is about to end with the savepoint of operation ${ending.triggerId}`);
   }

@@ -86,7 +86,7 @@ export class StreamTask {
 
   /** Whether {@link poll} would read now. */
   get canPoll(): boolean {
-    if (this.#chain?.source === undefined || !this.#takesInput() || this.#endOfData) return false;
+    if (this.#chain?.source === undefined || !this.#readsOn()) return false;
     const wait = this.#sourceWait;
     return wait.kind === "none" || (wait.kind === "due" && wait.dueMillis <= this.#setup.clock.now());
   }
@@ -94,7 +94,7 @@ export class StreamTask {
   /** When a waiting source wants to be polled; `undefined` if it waits for nothing or for something else. */
   get dueMillis(): number | undefined {
     // A source that has ended waits for nothing: its last wait lies in the past and would never let the host sleep.
-    if (this.#sourceWait.kind !== "due" || this.#endOfData || !this.#takesInput()) return undefined;
+    if (this.#sourceWait.kind !== "due" || !this.#readsOn()) return undefined;
     return this.#sourceWait.dueMillis;
   }
 
@@ -103,8 +103,10 @@ export class StreamTask {
     if (!this.#takesInput()) return false;
     return this.#guarded(() => {
       const event = this.channels.gate.poll();
-      if (event !== undefined) this.#process(event);
-      return event !== undefined;
+      if (event === undefined) return false;
+      this.#leaveStop();
+      if (this.#state === "RUNNING") this.#process(event);
+      return true;
     });
   }
 
@@ -124,14 +126,15 @@ export class StreamTask {
 
   triggerCheckpoint(trigger: Omit<CheckpointTrigger, "attemptIds">): void {
     const { checkpointId } = trigger;
-    if (this.#state !== "RUNNING" || this.#checkpoints.stop !== undefined) {
+    const { aligner, processedBytes } = this.channels.gate;
+    if (this.#state === "RUNNING" && checkpointId > aligner.lastHandledCheckpointId) this.#leaveStop();
+    if (this.#state !== "RUNNING") {
       this.#checkpoints.decline(
         checkpointId,
-        this.#state === "INITIALIZING" ? "CHECKPOINT_DECLINED_TASK_NOT_READY" : "CHECKPOINT_DECLINED_TASK_CLOSING",
+        this.isTerminal ? "CHECKPOINT_DECLINED_TASK_CLOSING" : "CHECKPOINT_DECLINED_TASK_NOT_READY",
       );
       return;
     }
-    const { aligner, processedBytes } = this.channels.gate;
     if (checkpointId <= aligner.lastHandledCheckpointId) return;
     if (this.#chain?.source === undefined && !this.#endOfData) {
       this.#checkpoints.decline(checkpointId, "CHECKPOINT_DECLINED");
@@ -156,6 +159,12 @@ export class StreamTask {
     this.#checkpoints.aborted(checkpointId);
     if (stop?.checkpointId !== checkpointId || !stop.drain) return;
     this.fail(new SluiceException("CHECKPOINT", `savepoint ${checkpointId} was aborted after it had drained the task`));
+  }
+
+  /** Whatever comes after the barrier the task was to end with says that this savepoint failed: the notice got lost. */
+  #leaveStop(): void {
+    const { stop } = this.#checkpoints;
+    if (stop !== undefined) this.notifyCheckpointAborted(stop.checkpointId);
   }
 
   cancel(): void {
@@ -211,8 +220,12 @@ export class StreamTask {
     };
   }
 
+  #readsOn(): boolean {
+    return !this.#endOfData && this.#checkpoints.stop === undefined && this.#takesInput();
+  }
+
   #takesInput(): boolean {
-    return this.#state === "RUNNING" && this.#checkpoints.stop === undefined && !this.#isBackPressured();
+    return this.#state === "RUNNING" && !this.#isBackPressured();
   }
 
   #isBackPressured(): boolean {

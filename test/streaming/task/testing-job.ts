@@ -1,6 +1,7 @@
 import { brandId, type ExecutionAttemptID, type JobID, type ResourceID } from "../../../src/common/ids.ts";
 import type { ObjectStore } from "../../../src/runtime/blob/object-store.ts";
 import type { JobModuleReference, JobVertex } from "../../../src/runtime/jobgraph/job-graph.ts";
+import type { CheckpointOptions } from "../../../src/runtime/messages/checkpoint-messages.ts";
 import type { StateHandle } from "../../../src/runtime/messages/state-handle.ts";
 import type {
   ChannelPeer,
@@ -152,7 +153,7 @@ export class TestingJob {
   }
 
   /** @returns the id, or `undefined` if one is pending or a task is not ready. */
-  triggerCheckpoint(): number | undefined {
+  triggerCheckpoint(options?: CheckpointOptions): number | undefined {
     const running = this.#tasks.filter((task) => task.state === "RUNNING");
     const ready = this.#tasks.every((task) => task.state === "RUNNING" || task.state === "FINISHED");
     if (this.#pending !== undefined || running.length === 0 || !ready) return undefined;
@@ -164,10 +165,20 @@ export class TestingJob {
       const attemptIds = triggers.filter((task) => task.host === index).map((task) => task.attemptId);
       if (attemptIds.length === 0) continue;
       this.#control.push(() =>
-        host.triggerCheckpoint({ attemptIds, checkpointId: id, timestampMillis: this.#options.clock.now() }),
+        host.triggerCheckpoint({
+          attemptIds,
+          checkpointId: id,
+          timestampMillis: this.#options.clock.now(),
+          ...(options === undefined ? {} : { options }),
+        }),
       );
     }
     return id;
+  }
+
+  /** The checkpoint will not be, and no task is told. */
+  forgetCheckpoint(): void {
+    this.#pending = undefined;
   }
 
   abortCheckpoint(): void {
