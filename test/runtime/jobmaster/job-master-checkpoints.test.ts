@@ -292,7 +292,7 @@ describe("recovery of the JobMaster", () => {
     expect(info.exceptionHistory).toHaveLength(5);
   });
 
-  it("a turn that throws is undone, and the JobMaster goes on from what is stored", async () => {
+  it("DEP-08: a turn that throws is undone, and the JobMaster goes on from what is stored", async () => {
     const harness = harnessOf([{ parallelism: 1 }]);
     await harness.run();
     harness.database.failNextWrite = true;

@@ -63,7 +63,7 @@ describe("a job from its start to its end", () => {
     expect(harness.clock.pending).toBe(0);
   });
 
-  it("the hand-over is repeated until it is acknowledged, and only then is the job released", async () => {
+  it("HA-04, HA-07: the hand-over is repeated until acknowledged, only then is the job released, and it never starts again", async () => {
     const harness = harnessOf([{ parallelism: 1 }]);
     await harness.run();
     harness.fail("disconnectJobManager", "UNAVAILABLE");
@@ -228,6 +228,33 @@ describe("failures", () => {
     await harness.clock.settle();
     const states = executionsOf(await harness.info()).map(({ state }) => state);
     expect(states).toEqual(["CANCELING", "CANCELING", "FAILED", "CANCELING", "CANCELING", "FAILED"]);
+  });
+
+  it("SCH-18, SCH-20: regions that wait are served in the order they asked, and more is not taken", async () => {
+    const harness = harnessOf([{ parallelism: 2 }]);
+    await harness.run();
+    const [first = brandId<ExecutionAttemptID>(""), second = first] = await harness.attempts();
+    const cause = serializeThrowable(new Error("drained"));
+    harness.jobMaster().failSlot(harness.resourceId(0), harness.allocation(0, 1), cause);
+    await harness.clock.advance(10);
+    harness.jobMaster().failSlot(harness.resourceId(0), harness.allocation(0, 0), cause);
+    await harness.clock.settle();
+    expect(await harness.attempts()).toEqual([first, second]);
+    await harness.clock.advance(1_000);
+    harness.calls.length = 0;
+    await harness.addTaskExecutor(1);
+    expect(harness.deployed.map(({ subtaskIndex, allocationId }) => [subtaskIndex, allocationId])).toEqual([
+      [1, "slot-1-0"],
+      [0, "slot-1-1"],
+    ]);
+    expect(await harness.offerSlots(0)).toEqual([]);
+  });
+
+  it("SCH-22: an offer of a TaskExecutor that is not registered is an error there", async () => {
+    const harness = harnessOf();
+    await harness.startJob();
+    await expect(harness.offerSlots(0)).rejects.toMatchObject({ code: "TASK_MANAGER" });
+    expect(harness.deployed).toEqual([]);
   });
 
   it("DEP-03: a task that its TaskExecutor refuses fails the job over, with its name", async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { SluiceException } from "../../../src/common/exceptions.ts";
 import { brandId, type AllocationID, type ExecutionAttemptID, type ResourceID } from "../../../src/common/ids.ts";
 import { serializeThrowable } from "../../../src/runtime/messages/serialized-throwable.ts";
 import { testingJobGraph, type TestingConfiguration } from "../executiongraph/testing-job-graph.ts";
@@ -51,6 +52,27 @@ describe("scheduling", () => {
     expect(effects).toEqual([{ kind: "schedule-restart", restartId: 1, delayMillis: 1_000 }]);
     expect(probe.graph.status).toBe("RESTARTING");
     expect(probe.states).toEqual(["FAILED", "CANCELED", "CANCELED", "CANCELED", "CANCELED"]);
+  });
+
+  it("SCH-05: an attempt is scheduled from CREATED only", () => {
+    const probe = new SchedulerProbe(testingJobGraph(CHAIN));
+    probe.start();
+    const again = {
+      kind: "executions-changed",
+      attemptIds: [probe.attempt(0)],
+      state: "SCHEDULED",
+      nowMillis: 9,
+    } as const;
+    expect(() => probe.graph.apply(again)).toThrow("SCHEDULED cannot become SCHEDULED");
+  });
+
+  it("SCH-17: without slots and without a restart the job FAILS", () => {
+    const probe = new SchedulerProbe(testingJobGraph(CHAIN, { restartStrategy: { kind: "none" } }));
+    probe.start();
+    const failure = serializeThrowable(new SluiceException("NO_RESOURCE_AVAILABLE", "no slots"));
+    probe.handle({ kind: "slot-request-failed", slotRequestId: 1, failure });
+    expect(probe.graph.status).toBe("FAILED");
+    expect(probe.graph.failure?.stack).toContain("NoResourceAvailableException: no slots");
   });
 
   it("finishes when every task has finished", () => {
@@ -408,7 +430,7 @@ describe("failover of pipelined regions", () => {
     expect(probe.graph.exceptionHistory).toHaveLength(2);
   });
 
-  it("SCH-13: a slot request in vain fails all its regions", () => {
+  it("SCH-10, SCH-13: a slot request in vain fails all its regions", () => {
     const probe = lanes();
     probe.start();
     probe.handle({ kind: "slot-request-failed", slotRequestId: 1, failure: serializeThrowable(new Error("no slots")) });
