@@ -67,8 +67,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a slot is freed before its tasks have ended",
     file: "src/runtime/taskexecutor/task-worker.ts",
-    find: 'state === "RELEASING" && !this.tasks.hasLiveTasksIn(allocationId)',
-    replace: 'state === "RELEASING"',
+    find: "if (this.#slots.markInactive(allocationId)) this.#slotTimeouts.arm(allocationId);",
+    replace: "this.#slots.free(allocationId);",
   },
   {
     name: "an accepted job is not started after a crash in between",
