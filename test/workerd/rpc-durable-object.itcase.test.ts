@@ -114,8 +114,8 @@ describe("an endpoint as a Durable Object", () => {
         const encoder = new BatchEncoder();
         const items = [envelope(address, { method: "total" }), envelope(address, { kind: "handshake", method: "" })];
         const batch = encoder.encode(
-          items.map((item, index) => ({ number: index + 1, envelope: item, json: "[]" })),
-          { received: [] },
+          items.map((item, index) => ({ number: index + 1, queuedMillis: 0, envelope: item, json: "[]" })),
+          { nowMillis: 0, received: [] },
         );
         await object.openSession({ version: SESSION_VERSION, conversation: systemIds.hex(), batch });
         await expect(object.openSession("nonsense")).rejects.toMatchObject({ code: "UNKNOWN_MESSAGE" });

@@ -8,6 +8,8 @@ import type { MessageCause, MessageColumns, MessageHead, PackedBatch } from "./s
 export interface BatchItem {
   readonly number: number;
   readonly envelope: RequestEnvelope;
+  /** When its remaining time was told. */
+  readonly queuedMillis: number;
   /** The arguments as JSON; undefined if they have to be cloned. */
   readonly json: string | undefined;
 }
@@ -20,7 +22,11 @@ export class BatchEncoder {
 
   encode(
     items: readonly BatchItem[],
-    more: { readonly received: readonly number[]; readonly onlyIn?: MessageColumns["onlyIn"] },
+    more: {
+      readonly nowMillis: number;
+      readonly received: readonly number[];
+      readonly onlyIn?: MessageColumns["onlyIn"];
+    },
   ): PackedBatch {
     const numbers: number[] = [];
     const heads: number[] = [];
@@ -30,13 +36,13 @@ export class BatchEncoder {
     const cause: number[] = [];
     const args: string[] = [];
     const clonedArgs: [number, readonly WireValue[]][] = [];
-    for (const { number, envelope, json } of items) {
+    for (const { number, envelope, queuedMillis, json } of items) {
       const { prefix, tail } = splitId(envelope.id);
       if (json === undefined) clonedArgs.push([numbers.length, envelope.args]);
       numbers.push(number);
       heads.push(this.#head(envelope, prefix));
       ids.push(tail);
-      remainingMillis.push(envelope.remainingMillis);
+      remainingMillis.push(remainingAt(more.nowMillis, envelope.remainingMillis, queuedMillis));
       if (!isCause(causes.at(-1), envelope)) {
         causes.push({ depth: envelope.depth, chain: envelope.chain, trace: envelope.trace });
       }
@@ -99,6 +105,11 @@ function splitId(id: string): { readonly prefix: string; readonly tail: number }
   // Without a leading zero, so that the number alone gives the digits back.
   if (start === id.length || id.charCodeAt(start) === DIGIT_ZERO) return { prefix: id, tail: NO_TAIL };
   return { prefix: id.slice(0, start), tail };
+}
+
+/** A message may have waited for its batch, while its caller's patience went on. */
+function remainingAt(nowMillis: number, remainingMillis: number | null, queuedMillis: number): number | null {
+  return remainingMillis === null ? null : Math.max(0, remainingMillis - Math.max(0, nowMillis - queuedMillis));
 }
 
 function isCause(cause: MessageCause | undefined, envelope: RequestEnvelope): boolean {

@@ -60,6 +60,7 @@ const RESOLVED = Promise.resolve();
 interface Outgoing {
   readonly number: number;
   readonly envelope: RequestEnvelope;
+  readonly queuedMillis: number;
   readonly repeatable: boolean;
   readonly json: string | undefined;
   readonly bytes: number;
@@ -102,6 +103,7 @@ export class SessionChannel implements RpcChannel {
   #instance: string | undefined;
   #session: OpenSession | undefined;
   #flushScheduled = false;
+  #nowMillis = 0;
   #leaseScheduled = false;
   #usedMillis = 0;
 
@@ -112,10 +114,13 @@ export class SessionChannel implements RpcChannel {
   send(envelope: RequestEnvelope, repeatable = false): Promise<ReplyEnvelope> {
     const { promise, resolve, reject } = Promise.withResolvers<ReplyEnvelope>();
     const json = plainJson(envelope.args);
+    // What one turn sends has one time.
+    if (!this.#flushScheduled) this.#nowMillis = this.#options.clock.now();
     this.#numbers += 1;
     this.#queue.push({
       number: this.#numbers,
       envelope,
+      queuedMillis: this.#nowMillis,
       repeatable,
       json,
       bytes: json === undefined ? clonedBytes(envelope.args) : jsonBytes(json),
@@ -207,8 +212,13 @@ export class SessionChannel implements RpcChannel {
     this.#received = [];
     const bound = messages.filter(({ ranIn }) => ranIn !== undefined);
     const instance = bound[0]?.ranIn;
-    if (instance === undefined) return encoder.encode(messages, { received });
-    return encoder.encode(messages, { received, onlyIn: { instance, numbers: bound.map(({ number }) => number) } });
+    const nowMillis = this.#options.clock.now();
+    if (instance === undefined) return encoder.encode(messages, { nowMillis, received });
+    return encoder.encode(messages, {
+      nowMillis,
+      received,
+      onlyIn: { instance, numbers: bound.map(({ number }) => number) },
+    });
   }
 
   /** Goes on when a batch's call has ended, one way or the other. */

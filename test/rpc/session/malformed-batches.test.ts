@@ -14,10 +14,10 @@ const RUNS = 100_000;
 const sender = { address: "s", epoch: 1 as Epoch, incarnation: 1 as Incarnation };
 const wellFormed = new BatchEncoder().encode(
   [
-    { number: 1, envelope: request("a:1"), json: "[1]" },
-    { number: 2, envelope: request("a:2", { sender, args: [1n] }), json: undefined },
+    { number: 1, queuedMillis: 0, envelope: request("a:1"), json: "[1]" },
+    { number: 2, queuedMillis: 0, envelope: request("a:2", { sender, args: [1n] }), json: undefined },
   ],
-  { received: [], onlyIn: { instance: "i", numbers: [1] } },
+  { nowMillis: 0, received: [], onlyIn: { instance: "i", numbers: [1] } },
 );
 
 /** A batch with one thing in it replaced, or anything at all. */

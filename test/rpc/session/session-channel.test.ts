@@ -71,6 +71,25 @@ describe("SessionChannel", () => {
     expect(world.batches.length).toBeLessThan(150);
   });
 
+  it("a call that waited for its batch has that much less time left", async () => {
+    const world = new SessionWorld();
+    const seen: unknown[] = [];
+    world.value = ({ remainingMillis }) => void seen.push(remainingMillis);
+    await world.channel.send(request("0"));
+    const gate = Promise.withResolvers<void>();
+    world.gate = gate.promise;
+    const first = ["1", "2"].map(async (id) => {
+      await microtasks(Number(id));
+      return world.channel.send(request(id, { remainingMillis: 100 }));
+    });
+    await microtasks(8);
+    const waits = [50, 20].map((remainingMillis) => world.channel.send(request("3", { remainingMillis })));
+    await world.clock.advance(30);
+    gate.resolve();
+    await Promise.all([...first, ...waits]);
+    expect(seen).toEqual([null, 100, 100, 20, 0]);
+  });
+
   it("one slow call holds back no other reply, and one pull waits for it", async () => {
     const world = new SessionWorld();
     world.answer = ({ id }) => (id === "slow" ? "held" : "at once");

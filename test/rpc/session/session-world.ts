@@ -70,6 +70,8 @@ export class SessionWorld {
   answer: (envelope: RequestEnvelope) => Answer = () => "at once";
   /** What it answers. */
   value: (envelope: RequestEnvelope) => WireValue = (envelope) => envelope.args[0];
+  /** No call is answered before it is done. */
+  gate: Promise<void> | undefined;
   /** How many microtasks a call takes, each way. */
   delay: () => number = () => 1;
   #life: Life;
@@ -196,6 +198,7 @@ export class SessionWorld {
     const result = structuredClone(await body());
     if (fate === "lost after") throw (connection.broken = new Broken("unknown"));
     await microtasks(this.delay());
+    await this.gate;
     return result;
   }
 }
