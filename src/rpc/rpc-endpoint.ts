@@ -6,7 +6,7 @@ import type { Logger } from "../common/log.ts";
 import type { Random } from "../common/random.ts";
 import { ROOT_CONTEXT } from "./call-context.ts";
 import { Cancellation } from "./cancellation.ts";
-import type { IncomingCallFilter } from "./call-filter.ts";
+import type { CallFilters, IncomingCallFilter } from "./call-filter.ts";
 import type { ActivationReason, EndpointContext } from "./endpoint-context.ts";
 import type { Epoch, Incarnation, SenderIdentity } from "./fencing/epoch.ts";
 import { PeerTracker } from "./fencing/peer-tracker.ts";
@@ -33,8 +33,8 @@ export interface RpcEndpointOptions {
   readonly slowTurnMillis?: number;
   /** Default 4,096 messages and 16 MiB. */
   readonly mailbox?: MailboxBounds;
-  /** Run on every call to this endpoint, after those of its service. */
-  readonly filters?: readonly IncomingCallFilter[];
+  /** Run on every call to and of this endpoint, after those of its service. */
+  readonly filters?: CallFilters;
 }
 
 const DEFAULT_SLOW_TURN_MILLIS = 200;
@@ -87,7 +87,7 @@ export abstract class RpcEndpoint {
     this.ids = ids;
     this.log = log;
     this.#context = context;
-    this.#filters = [...(rpcService.filters?.incoming ?? []), ...(options.filters ?? [])];
+    this.#filters = [...(rpcService.filters?.incoming ?? []), ...(options.filters?.incoming ?? [])];
     const mainThread = new MainThread({
       clock,
       log,
@@ -106,7 +106,7 @@ export abstract class RpcEndpoint {
       clock,
       defaultTimeout: rpcService.defaultTimeout,
       deadLetters: rpcService.deadLetters,
-      filters: rpcService.filters?.outgoing ?? [],
+      filters: [...(rpcService.filters?.outgoing ?? []), ...(options.filters?.outgoing ?? [])],
       peers: this.#peers,
       forgetful: true,
       get sender() {

@@ -48,7 +48,7 @@ describe("incoming call filters", () => {
       factory: (context) =>
         new (class extends Door {
           constructor() {
-            super(context, { filters: own });
+            super(context, { filters: { incoming: own } });
           }
         })(),
     });

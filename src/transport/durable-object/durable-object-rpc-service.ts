@@ -3,6 +3,7 @@ import { seconds } from "../../common/duration.ts";
 import type { Duration } from "../../common/duration.ts";
 import type { IdSource } from "../../common/ids.ts";
 import type { Logger } from "../../common/log.ts";
+import type { CallFilters } from "../../rpc/call-filter.ts";
 import { DeadLetters } from "../../rpc/dead-letters.ts";
 import type { ReplyEnvelope, RequestEnvelope } from "../../rpc/envelope/v1.ts";
 import { RpcConnectionException } from "../../rpc/exceptions.ts";
@@ -26,6 +27,8 @@ export interface DurableObjectRpcServiceOptions {
   readonly log: Logger;
   /** Default 10 s. */
   readonly defaultTimeout?: Duration;
+  /** Run on every call. */
+  readonly filters?: CallFilters;
   /** Near where objects come to life that do not exist yet. Default: near the caller. */
   readonly locationHint?: string;
   /**
@@ -50,12 +53,14 @@ const NO_JURISDICTION = "-";
 export class DurableObjectRpcService implements RpcService {
   readonly defaultTimeout: Duration;
   readonly deadLetters: DeadLetters;
+  readonly filters: CallFilters | undefined;
   readonly #options: DurableObjectRpcServiceOptions;
   readonly #gateways: GatewayFactory;
 
   constructor(options: DurableObjectRpcServiceOptions) {
     this.defaultTimeout = options.defaultTimeout ?? DEFAULT_ASK_TIMEOUT;
     this.deadLetters = new DeadLetters(options.log);
+    this.filters = options.filters;
     this.#options = options;
     this.#gateways = new GatewayFactory(outsideCaller({ rpcService: this, clock: options.clock, ids: options.ids }));
   }

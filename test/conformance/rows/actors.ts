@@ -50,8 +50,8 @@ export const actorRows: readonly Row[] = [
       const probes = [a, b].map((address) => world.service.gateway(ProbeGateway, address));
       await Promise.all(probes.map((probe) => probe.noted()));
       const ends = Promise.all([
-        rejection(first?.visit([b]) ?? Promise.resolve(), "TIMEOUT"),
-        rejection(second?.visit([a]) ?? Promise.resolve(), "TIMEOUT"),
+        rejection(first?.visitSlowly([b]) ?? Promise.resolve(), "TIMEOUT"),
+        rejection(second?.visitSlowly([a]) ?? Promise.resolve(), "TIMEOUT"),
       ]);
       await world.elapse(400);
       await ends;
