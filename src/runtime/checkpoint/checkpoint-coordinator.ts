@@ -32,10 +32,8 @@ export function decide(
       const refusals = state.queued.map((request) => refuse(request, "CHECKPOINT_COORDINATOR_SUSPEND", nowMillis));
       return {
         events: [...aborts.flatMap(({ events }) => events), { kind: "deactivated" }],
-        // The tasks are ending: they need no notice, and the job is failing over or over already.
-        effects: [...aborts, ...refusals]
-          .flatMap(({ effects }) => effects)
-          .filter(({ kind }) => kind !== "notify-aborted" && kind !== "fail-job"),
+        // Tasks of other regions run on, and some may have stopped for a savepoint. The job is failing over already, or over.
+        effects: [...aborts, ...refusals].flatMap(({ effects }) => effects).filter(({ kind }) => kind !== "fail-job"),
       };
     }
     case "end-of-data": {

@@ -40,7 +40,10 @@ describe("trigger", () => {
     const id = probe.trigger();
     probe.acknowledge(id, probe.job.attempt(0), objectOf(id, probe.job.attempt(0)));
     const effects = probe.handle({ kind: "deactivate" });
-    expect(effects).toEqual([{ kind: "discard", stateKeys: [`state/chk-1/${probe.job.attempt(0)}`], pointers: [] }]);
+    expect(effects).toEqual([
+      { kind: "notify-aborted", checkpointId: 1, latestCompletedId: -1 },
+      { kind: "discard", stateKeys: [`state/chk-1/${probe.job.attempt(0)}`], pointers: [] },
+    ]);
     expect(reasons(probe)).toEqual(["CHECKPOINT_COORDINATOR_SUSPEND"]);
     expect(probe.coordinator.state.nextWakeMillis).toBeUndefined();
   });

@@ -201,6 +201,14 @@ describe("stop with savepoint", () => {
     expect(kindsOf(effects)).toContain("fail-job");
   });
 
+  it("CP-03: when a region fails over, tasks of the others hear that the savepoint they stopped for failed", () => {
+    const probe = activeProbe();
+    const id = idOf(probe.request(savepoint("suspend")));
+    const effects = probe.handle({ kind: "deactivate" });
+    expect(effects).toContainEqual({ kind: "notify-aborted", checkpointId: id, latestCompletedId: -1 });
+    expect(kindsOf(effects)).not.toContain("fail-job");
+  });
+
   it("CP-24: one that a task declined fails the job over at once", () => {
     const probe = activeProbe({ checkpointing: { tolerableFailed: 9 } });
     const id = idOf(probe.request(savepoint("suspend")));
