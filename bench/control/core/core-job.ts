@@ -87,10 +87,8 @@ export class CoreJob {
       const resourceId = brandId<ResourceID>(`te-${index}`);
       const instanceId = brandId<InstanceID>(`instance-${index}`);
       const { jobId } = this.#job;
-      this.#job.registerTaskManager({
-        registration: { resourceId, address: resourceId, instanceId, jobId, slots: SLOTS_PER_TASK_EXECUTOR },
-        gateway,
-      });
+      const registration = { resourceId, address: resourceId, instanceId, jobId, slots: SLOTS_PER_TASK_EXECUTOR };
+      this.#job.registerTaskManager({ registration, gateway }, []);
       const offers = Array.from({ length: SLOTS_PER_TASK_EXECUTOR }, (_, slotIndex) => ({
         allocationId: brandId<AllocationID>(`slot-${index}-${slotIndex}`),
         slotIndex,

@@ -8,7 +8,6 @@ export type PhaseTimes = Readonly<Record<CorePhase, number>>;
 export interface CoreResult {
   readonly seconds?: number;
   readonly peakMebibytes?: number;
-  /** One per round. */
-  readonly phases?: readonly PhaseTimes[];
+  readonly phases?: PhaseTimes;
   readonly acknowledgementsPerSecond?: number;
 }

@@ -3,9 +3,8 @@
  * line. A process of its own, so that its heap is its own.
  */
 import { CoreJob } from "./core-job.ts";
-import type { CorePhase, CoreResult, PhaseTimes } from "./core-result.ts";
+import type { CorePhase, CoreResult } from "./core-result.ts";
 
-const MICROS_PER_MILLI = 1_000;
 const MILLIS_PER_SECOND = 1_000;
 const MEBIBYTE = 1024 * 1024;
 
@@ -31,30 +30,31 @@ async function wholeJob(): Promise<CoreResult> {
   return { seconds, peakMebibytes: peakBytes / MEBIBYTE };
 }
 
-/** Microseconds per subtask of each phase, medians over the rounds are the caller's. */
-async function phases(): Promise<CoreResult> {
-  const times: PhaseTimes[] = [];
-  for (let round = 0; round < rounds; round += 1) times.push(await onePass());
-  return { phases: times };
+/** What this thread itself has computed: what else the machine does meanwhile does not count. */
+function cpuMicros(): number {
+  const { user, system } = process.threadCpuUsage();
+  return user + system;
 }
 
-async function onePass(): Promise<PhaseTimes> {
-  const times: Partial<Record<CorePhase, number>> = {};
+/** Microseconds per subtask of each phase, over all rounds from the very first: jobs of the same sum of subtasks warm up alike. */
+async function phases(): Promise<CoreResult> {
+  const micros: Record<CorePhase, number> = { build: 0, schedule: 0, failover: 0, checkpoint: 0 };
   const measure = async <T>(phase: CorePhase, work: () => T | Promise<T>): Promise<T> => {
-    const started = performance.now();
+    const started = cpuMicros();
     const result = await work();
-    times[phase] = ((performance.now() - started) * MICROS_PER_MILLI) / subtasks;
+    micros[phase] += (cpuMicros() - started) / (subtasks * rounds);
     return result;
   };
-  const job = await measure("build", () => new CoreJob(subtasks));
-  await measure("schedule", () => job.schedule());
-  await measure("failover", () => job.failover());
-  await measure("checkpoint", async () => {
-    for (const acknowledge of await job.trigger()) acknowledge();
-    await job.completed(1);
-  });
-  // Each phase was measured above.
-  return times as PhaseTimes;
+  for (let round = 0; round < rounds; round += 1) {
+    const job = await measure("build", () => new CoreJob(subtasks));
+    await measure("schedule", () => job.schedule());
+    await measure("failover", () => job.failover());
+    await measure("checkpoint", async () => {
+      for (const acknowledge of await job.trigger()) acknowledge();
+      await job.completed(1);
+    });
+  }
+  return { phases: micros };
 }
 
 /** Acknowledgements of one checkpoint after the other, from TaskExecutors of four tasks, by the second. */

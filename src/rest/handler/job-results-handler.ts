@@ -15,6 +15,8 @@ import type { ClusterServices, RestRoute } from "./rest-handler.ts";
  */
 const MIN_FOLLOW_INTERVAL_MILLIS = 25;
 const MAX_FOLLOW_INTERVAL_MILLIS = 500;
+/** Part of the time since the last commit that a follower may be late. */
+const FOLLOW_LATENESS = 1 / 8;
 const CHUNK_CHARACTERS = 64 * 1024;
 
 export const JOB_RESULTS_ROUTES: readonly RestRoute[] = [
@@ -47,13 +49,13 @@ async function* committedChunks(
   { jobId, prefix, follow }: ResultsRequest,
 ): AsyncGenerator<string, void, undefined> {
   const cursor: CommitCursor = new Map();
-  let intervalMillis = MIN_FOLLOW_INTERVAL_MILLIS;
+  let waitedMillis = 0;
   for (;;) {
     // Asked before reading: whatever was committed by the end of the job is read after it is known to have ended.
     const ended = !follow || isGloballyTerminal(await services.dispatcher.requestJobStatus(jobId));
     let chunk = "";
     for await (const line of readCommitted(services.objects, prefix, cursor)) {
-      intervalMillis = MIN_FOLLOW_INTERVAL_MILLIS;
+      waitedMillis = 0;
       chunk += `${line}\n`;
       if (chunk.length < CHUNK_CHARACTERS) continue;
       yield chunk;
@@ -61,8 +63,9 @@ async function* committedChunks(
     }
     if (chunk !== "") yield chunk;
     if (ended) return;
-    await sleep(services.clock, intervalMillis);
-    intervalMillis = Math.min(2 * intervalMillis, MAX_FOLLOW_INTERVAL_MILLIS);
+    const intervalMillis = Math.max(MIN_FOLLOW_INTERVAL_MILLIS, waitedMillis * FOLLOW_LATENESS);
+    await sleep(services.clock, Math.min(intervalMillis, MAX_FOLLOW_INTERVAL_MILLIS));
+    waitedMillis += intervalMillis;
   }
 }
 
