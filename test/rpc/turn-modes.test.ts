@@ -19,6 +19,7 @@ const ActorGateway = defineGateway("Actor", {
     floats: ask<() => string>(),
     floatsFromCallback: ask<() => string, "reentrant">({ turns: "reentrant" }),
     check: ask<() => readonly string[]>(),
+    times: ask<() => readonly number[]>(),
     interleaved: ask<(name: string) => string, "reentrant">({ turns: "reentrant" }),
     quick: ask<(name: string) => string, "sync">({ turns: "sync" }),
     total: ask<() => number, "sync">({ turns: "sync", readOnly: true }),
@@ -93,6 +94,12 @@ class Actor extends RpcEndpoint implements HandlerOf<typeof ActorGateway> {
     this.validateRunsInMainThread();
     found.push("passed three times");
     return found;
+  }
+
+  async times(): Promise<readonly number[]> {
+    const times = [this.clock.now(), this.clock.now()];
+    await this.#pause(10);
+    return [...times, this.clock.now()];
   }
 
   quick(name: string): string {
@@ -207,6 +214,12 @@ describe("turn modes", () => {
     expect(await a.floats()).toBe("settled");
     await clock.advance(60);
     expect(await a.trace()).toEqual(["ILLEGAL_STATE"]);
+  });
+
+  it("the clock stands still within a stretch, and goes on after an await", async () => {
+    const times = actor("a").times();
+    await clock.advance(10);
+    expect(await times).toEqual([0, 0, 10]);
   });
 
   it("what a callback leaves floating is no part of the handler on whose stack it ran", async () => {
