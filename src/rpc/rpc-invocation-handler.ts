@@ -38,10 +38,11 @@ export interface OrderedPath {
 /** A request on its way: everything but what is known only when it leaves. */
 interface Request {
   readonly kind: MessageKind;
-  readonly text: string;
+  readonly text: () => string;
   readonly method: string;
   readonly args: readonly WireValue[];
   readonly context: CallContext;
+  readonly madeMillis: number;
   readonly deadlineMillis: number | undefined;
   /** Who set the deadline. */
   readonly limitOf: string;
@@ -102,7 +103,7 @@ export class RpcInvocationHandler {
     const request = this.#request("handshake", {
       method: "",
       args: [Object.fromEntries(Object.entries(methods).map(([method, { kind }]) => [method, kind]))],
-      text: `handshake(${name} version ${version})`,
+      text: () => `handshake(${name} version ${version})`,
       limitMillis: this.#caller.defaultTimeout,
       context,
       observe: undefined,
@@ -137,7 +138,7 @@ export class RpcInvocationHandler {
         const error = new TurnFailedException("the turn that made it threw");
         this.#caller.deadLetters.record({
           reason: "turn-failed",
-          message: `${request.text} to ${this.#address}`,
+          message: `${request.text()} to ${this.#address}`,
           detail: error.message,
         });
         request.observe?.({ ok: false, error });
@@ -205,7 +206,7 @@ export class RpcInvocationHandler {
   #request(
     kind: MessageKind,
     call: {
-      readonly text: string;
+      readonly text: () => string;
       readonly method: string;
       readonly args: readonly WireValue[];
       readonly limitMillis: number | undefined;
@@ -216,7 +217,8 @@ export class RpcInvocationHandler {
   ): Request {
     const { text, method, args, limitMillis, limitOf = "the service", context, observe } = call;
     const inherited = kind === "tell" ? undefined : context.deadlineMillis;
-    const own = limitMillis === undefined ? undefined : this.#caller.clock.now() + limitMillis;
+    const madeMillis = this.#caller.clock.now();
+    const own = limitMillis === undefined ? undefined : madeMillis + limitMillis;
     const deadlineMillis = own === undefined || inherited === undefined ? (own ?? inherited) : Math.min(own, inherited);
     const repeatable = kind === "handshake" || (this.#descriptor.methods[method]?.options.idempotent ?? false);
     return {
@@ -225,6 +227,7 @@ export class RpcInvocationHandler {
       method,
       args,
       context,
+      madeMillis,
       deadlineMillis,
       limitOf: deadlineMillis === own ? limitOf : "the turn that called",
       observe,
@@ -237,7 +240,9 @@ export class RpcInvocationHandler {
   /** Sends when the running turn succeeded. */
   #hold(request: Request, settle: (error: SluiceException) => void, send: () => void): void {
     const drop = (): void =>
-      settle(new TurnFailedException(`${request.text} to ${this.#address} was not sent: the turn that made it threw`));
+      settle(
+        new TurnFailedException(`${request.text()} to ${this.#address} was not sent: the turn that made it threw`),
+      );
     this.#caller.hold({ send, drop });
   }
 
@@ -330,7 +335,7 @@ export class RpcInvocationHandler {
     request.observe?.({ ok: false, error });
     this.#caller.deadLetters.record({
       reason: "unreachable",
-      message: `${request.text} to ${this.#address}`,
+      message: `${request.text()} to ${this.#address}`,
       detail: `${error.name}: ${error.message}`,
     });
   }
@@ -342,7 +347,7 @@ export class RpcInvocationHandler {
   ): Promise<WireValue> {
     const { clock } = this.#caller;
     const { promise, resolve, reject } = Promise.withResolvers<WireValue>();
-    const startMillis = clock.now();
+    const { madeMillis: startMillis } = request;
     // Made here, so that its stack is the caller's (contract O6); a flood of calls cannot afford it.
     const timeout = this.#stacks.take(startMillis) ? new TimeoutException("") : undefined;
     let phase = "held by the caller's turn";
@@ -367,7 +372,7 @@ export class RpcInvocationHandler {
       if (request.settled) return;
       if (request.sentId !== undefined) this.#cancel(request, request.sentId);
       settle(
-        new CancellationException(`${request.text} to ${this.#address} was cancelled by its caller (${phase})`, {
+        new CancellationException(`${request.text()} to ${this.#address} was cancelled by its caller (${phase})`, {
           cause,
         }),
       );
@@ -406,5 +411,5 @@ function timeoutText(
   at: { readonly address: string; readonly limitMillis: number; readonly phase: string },
 ): string {
   const chain = request.context.chain.length === 0 ? "" : `; waiting on behalf of ${request.context.chain.join(" > ")}`;
-  return `${request.text} to ${at.address} timed out after ${at.limitMillis} ms, the limit of ${request.limitOf} (${at.phase}): the callee is slow, waits for the caller, or its reply was lost${chain}`;
+  return `${request.text()} to ${at.address} timed out after ${at.limitMillis} ms, the limit of ${request.limitOf} (${at.phase}): the callee is slow, waits for the caller, or its reply was lost${chain}`;
 }

@@ -16,7 +16,7 @@ export interface RpcInvocation {
   readonly declaration: MethodDescriptor;
   readonly args: readonly WireValue[];
   /** `ask(Counter.increment(number))`: types, never values (contract G10). */
-  readonly text: string;
+  readonly text: () => string;
 }
 
 /**
@@ -32,9 +32,9 @@ export function captureInvocation(
 ): RpcInvocation {
   const declaration = descriptor.methods[method];
   if (declaration === undefined) throw new TypeError(`${descriptor.name} has no method ${method}`);
-  const text = invocationText(descriptor.name, method, { kind: declaration.kind, args });
   const { value, bytes } = checked(() => copyMeasured(args, `${descriptor.name}.${method} argument`));
-  requireSize(bytes, `arguments of ${text}`);
+  const text = (): string => invocationText(descriptor.name, method, { kind: declaration.kind, args: value });
+  requireSize(bytes, () => `arguments of ${text()}`);
   // copyMeasured admits wire values only.
   return { descriptor, method, declaration, args: value as readonly WireValue[], text };
 }
@@ -46,7 +46,7 @@ export function captureInvocation(
  */
 export function captureResult(result: unknown, label: string): Measured<WireValue> {
   const { value, bytes } = checked(() => copyMeasured(result, `result of ${label}`));
-  requireSize(bytes, `result of ${label}`);
+  requireSize(bytes, () => `result of ${label}`);
   // copyMeasured admits wire values only.
   return { value: value as WireValue, bytes };
 }
@@ -65,9 +65,9 @@ function typeName(value: unknown): string {
   return classNameOf(value) || "object";
 }
 
-function requireSize(bytes: number, what: string): void {
+function requireSize(bytes: number, what: () => string): void {
   if (bytes > MAX_MESSAGE_BYTES) {
-    throw new SerializationException(`${what}: about ${bytes} bytes, the limit is ${MAX_MESSAGE_BYTES}`);
+    throw new SerializationException(`${what()}: about ${bytes} bytes, the limit is ${MAX_MESSAGE_BYTES}`);
   }
 }
 
