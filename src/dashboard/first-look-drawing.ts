@@ -123,7 +123,7 @@ const TERMINAL = new Set(["FINISHED", "CANCELED", "FAILED"]);
 
 function drawTitle({ job, sure }) {
   const cancellable = !TERMINAL.has(job.state) && job.state !== "CANCELLING";
-  return h("div", { class: "title" }, h("h2", null, job.name), stateOf(job.state), h("span", { class: "mono" }, job.id),
+  return h("div", { class: "title" }, h("div", null, h("h2", null, job.name), stateOf(job.state), h("span", { class: "mono soft" }, job.id)),
     cancellable ? h("button", { type: "button", "data-cancel": job.id, class: sure ? "sure" : undefined }, sure ? "Yes, cancel it" : "Cancel") : undefined);
 }
 
@@ -202,6 +202,12 @@ function drawEdges(root, details) {
   morph(canvas, drawn);
 }
 
+/* Records in and out, without the side that has none. */
+function moved({ recordsIn, recordsOut }) {
+  if (recordsIn === 0 && recordsOut === 0) return "–";
+  return (recordsIn === 0 ? "" : number(recordsIn) + " ") + "→" + (recordsOut === 0 ? "" : " " + number(recordsOut));
+}
+
 function drawWorkers({ job }) {
   const workers = new Map();
   for (const task of job.tasks) {
@@ -212,7 +218,7 @@ function drawWorkers({ job }) {
     h("div", { class: "worker" }, h("div", { class: "mono", title: name }, name.startsWith(job.id + "-") ? name.slice(job.id.length + 1) : name), tasks.map((task) =>
       h("div", { class: "task " + tint(task.state), title: spoken(task.vertex) + " " + task.subtask + ": " + task.state + ", attempt " + task.attempt },
         h("i"), h("span", null, task.subtask + " · " + spoken(task.vertex)),
-        h("div", { class: "num soft" }, number(task.recordsIn) + " → " + number(task.recordsOut))))))));
+        h("div", { class: "num soft" }, moved(task))))))));
 }
 
 function drawFailure({ job, exception }) {
@@ -221,7 +227,7 @@ function drawFailure({ job, exception }) {
   const recovered = job.failure === null;
   return h("div", null, h("h3", null, recovered ? "Last exception, recovered from" : "Why it failed"),
     h("div", { class: "failure " + (recovered ? "tint-waiting" : "tint-failed") }, h("div", null, shown.title),
-      shown.where === undefined ? undefined : h("div", { class: "soft" }, shown.where),
+      shown.where === undefined ? undefined : h("div", { class: "soft" }, spoken(shown.where)),
       shown.trace === undefined ? undefined : h("div", { class: "mono soft" }, shown.trace)));
 }
 
@@ -230,8 +236,8 @@ function isTime(name, value) {
   return Number.isInteger(value) && value > 946684800000 && value < 3471292800000 && /(time|start|end|timestamp|at|ts)$/i.test(name);
 }
 
-function cell(name, value) {
-  if (value === undefined || value === null) return h("td", { class: "soft" }, "–");
+function cell(value, { name, numeric }) {
+  if (value === undefined || value === null) return h("td", { class: numeric ? "num soft" : "soft" }, "–");
   if (typeof value !== "number") {
     const text = typeof value === "string" ? value : JSON.stringify(value);
     return h("td", { class: "long", title: text.length > 50 ? text : undefined }, text);
@@ -242,15 +248,16 @@ function cell(name, value) {
 
 function drawRows({ rows }) {
   const { last, count, error } = rows;
-  const heading = h("h3", null, count > last.length ? "Committed rows, newest " + last.length + " of " + number(count) : "Committed rows, newest first");
+  const heading = h("h3", null, count > last.length ? "Committed rows, last " + last.length + " of " + number(count) : "Committed rows");
   if (last.length === 0) return h("div", null, heading, h("p", { class: "soft" }, error ?? "None yet: rows appear with the checkpoint that commits them."));
   const isRow = (row) => typeof row === "object" && row !== null && !Array.isArray(row);
   const names = [...new Set(last.flatMap((row) => (isRow(row) ? Object.keys(row) : ["value"])))];
   const field = (row, name) => (isRow(row) ? row[name] : name === "value" ? row : undefined);
-  const numeric = (name) => last.every((row) => typeof field(row, name) === "number" && !isTime(name, field(row, name)));
+  const known = (name) => last.map((row) => field(row, name)).filter((value) => value !== undefined && value !== null);
+  const numeric = (name) => names.length > 1 && known(name).every((value) => typeof value === "number" && !isTime(name, value));
   return h("div", null, heading, error === undefined ? undefined : h("p", { class: "soft" }, error), h("div", { class: "rows" }, h("table", null,
     h("thead", null, h("tr", null, names.map((name) => h("th", { class: numeric(name) ? "num" : undefined }, name)))),
-    h("tbody", null, last.toReversed().map((row) => h("tr", null, names.map((name) => cell(name, field(row, name)))))))));
+    h("tbody", null, last.toReversed().map((row) => h("tr", null, names.map((name) => cell(field(row, name), { name, numeric: numeric(name) }))))))));
 }
 
 function drawJob(view) {

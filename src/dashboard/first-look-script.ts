@@ -92,7 +92,7 @@ function lastException({ exceptionHistory: { entries } }) {
   if (last === undefined) return undefined;
   const [title, ...trace] = last.stacktrace.split("\n");
   const where = [last.taskName, last.taskManagerId].filter((part) => part !== null).join(" on ");
-  return { title: title || last.exceptionName, where: fullTime.format(last.timestamp) + (where === "" ? "" : " · " + where), trace: trace.join("\n").trim() || undefined };
+  return { title: title || last.exceptionName, where: fullTime.format(last.timestamp) + (where === "" ? "" : " · " + where), trace: trace.map((line) => line.replace(/^ {4}/, "")).join("\n").trim() || undefined };
 }
 
 function redraw() {

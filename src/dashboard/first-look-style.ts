@@ -87,9 +87,12 @@ tbody td { border-top: 1px solid var(--line); }
 .name { font-weight: 560; overflow-wrap: anywhere; }
 
 .detail { display: grid; gap: 22px; }
-.title { display: flex; flex-wrap: wrap; gap: 6px 14px; align-items: center; }
-.title .mono { color: var(--soft); margin-right: auto; overflow-wrap: anywhere; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(116px, 1fr)); gap: 12px 20px; margin: 0; }
+.title, .title div { display: flex; gap: 6px 14px; align-items: center; }
+.title { justify-content: space-between; align-items: flex-start; }
+.title div { flex-wrap: wrap; min-height: 36px; min-width: 0; }
+.title .mono { overflow-wrap: anywhere; }
+.title button { flex: none; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(104px, 1fr)); gap: 12px 18px; margin: 0; }
 .facts dt { color: var(--soft); font-size: 12.5px; }
 .facts dd { margin: 0; font-size: 18px; font-weight: 560; font-variant-numeric: tabular-nums; }
 .facts small { font-size: 12.5px; font-weight: 400; color: var(--soft); }
@@ -144,7 +147,7 @@ tbody td { border-top: 1px solid var(--line); }
   th, td { padding: 8px 7px; }
   th:first-child, td:first-child, .rows td:first-child, .rows th:first-child { padding-left: 14px; }
   th:last-child, td:last-child { padding-right: 14px; }
-  .facts { grid-template-columns: repeat(3, 1fr); }
+  .facts { grid-template-columns: repeat(auto-fill, minmax(86px, 1fr)); gap: 12px; }
   .facts dd { font-size: 16px; }
   .graph, .rows { margin: 0 -14px; padding-left: 14px; padding-right: 14px; }
   .rows { padding: 0; }
