@@ -1,5 +1,5 @@
 import Table from "cli-table3";
-import { z } from "zod";
+import * as z from "zod";
 import { formatMinute } from "./format.ts";
 
 /** A time of a row as the job wrote it (epoch milliseconds), as ISO-8601 in UTC. */

@@ -81,7 +81,8 @@ export type Outcome =
   | { readonly ok: false; readonly error: SluiceException };
 
 // The turn of an `async` handler, in the stretches after its first await. No captured frame (AsyncLocalStorage.snapshot):
-// workerd binds one to the request that made it.
+// it would save nothing, as synchronous turns run without async context; and workerd binds one to the context that made it
+// (it holds over all events of one object, not from module scope or a Worker's request into an object).
 const stretches = new AsyncLocalStorage<Turn | undefined>();
 
 // The turn on the stack. A synchronous turn needs no async context: it ends before anything else can run.

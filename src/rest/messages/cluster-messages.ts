@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { defineHeaders } from "./define-headers.ts";
 import { Count } from "./states.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { BodyKind, MessageHeaders, ParameterSchemas } from "./message-headers.ts";
 
 /** A body that carries nothing; unknown fields are ignored, as everywhere in Flink's API. */

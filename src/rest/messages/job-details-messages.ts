@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { defineHeaders } from "./define-headers.ts";
 import { Plan } from "./job-plan-info.ts";
 import { JobIdParameter, JobVertexIdParameter, SubtaskIndexParameter } from "./parameters.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { defineHeaders, EmptyResponseBody } from "./define-headers.ts";
 import { JobPlanInfo } from "./job-plan-info.ts";
 import { JobIdParameter, MaxExceptionsParameter, TextParameter } from "./parameters.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** A field that Flink calls raw JSON. */
 export const RawJson = z.looseObject({});

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { parseHexId } from "../../common/ids.ts";
 import type { Branded, JobID, JobVertexID } from "../../common/ids.ts";
 

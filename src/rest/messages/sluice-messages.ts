@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { defineHeaders, EmptyResponseBody } from "./define-headers.ts";
 import { BooleanParameter, JobIdParameter, TextParameter } from "./parameters.ts";
 import { Count, ExecutionStateInfo, HexId, JobStatusInfo, Timestamp } from "./states.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Flink `JobStatus`; the same list as the control plane's (a test compares them). */
 export const JobStatusInfo = z.enum([

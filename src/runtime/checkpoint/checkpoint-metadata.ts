@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { SluiceException } from "../../common/exceptions.ts";
 import { brandId, type JobVertexID, type OperatorID } from "../../common/ids.ts";
 import type { StateHandle } from "../messages/state-handle.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ValueType } from "../../common/value-type.ts";
 import type { EndpointStorage } from "../../rpc/ports/storage.ts";
 import type { CheckpointCounts } from "../checkpoint/checkpoint-stats-tracker.ts";
