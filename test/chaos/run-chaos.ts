@@ -7,7 +7,7 @@ import { Platform, until } from "../harness/platform.ts";
 import { CHAOS_JOB, comparableRows, faultOf, type ChaosRow } from "./chaos-job.ts";
 
 /** What a job is about when the process dies; each has its turn. */
-export const CHAOS_PHASES = ["submission", "running", "checkpointing", "cancelling", "finishing"] as const;
+export const CHAOS_PHASES = ["submission", "running", "checkpointing", "savepoint", "cancelling", "finishing"] as const;
 export type ChaosPhase = (typeof CHAOS_PHASES)[number];
 
 export interface ChaosOptions {
@@ -42,6 +42,7 @@ const MAX_DELAY_MILLIS: Readonly<Record<ChaosPhase, number>> = {
   submission: 150,
   running: 1_500,
   checkpointing: 20,
+  savepoint: 150,
   cancelling: 100,
   finishing: 400,
 };
@@ -73,7 +74,7 @@ export async function runChaos({ kills, seed, onProgress = () => undefined }: Ch
   const random = new SeededRandom(seed);
   await using platform = await Platform.start();
   const moduleId = await platform.client.uploadModule("chaos.js", new TextEncoder().encode(CHAOS_JOB));
-  const phases = { submission: 0, running: 0, checkpointing: 0, cancelling: 0, finishing: 0 };
+  const phases = { submission: 0, running: 0, checkpointing: 0, savepoint: 0, cancelling: 0, finishing: 0 };
   const faults: string[] = [];
   const jobs: string[] = [];
   let [wrong, restarts] = [0, 0];
@@ -141,6 +142,17 @@ const ROUNDS: Readonly<Record<ChaosPhase, (round: Round) => Promise<string>>> = 
       count: round.checkpoint,
     });
     await killAndRestart(round);
+    return jobId;
+  },
+  savepoint: async (round) => {
+    const jobId = await submit(round);
+    await jobWhen(round.platform, jobId, (job) => runs(job) && job.checkpoints > 0);
+    // Whether it comes to be is nobody's promise; the job must not care.
+    const asked = round.platform
+      .fetch(`/v1/jobs/${jobId}/savepoints`, { method: "POST", body: JSON.stringify({ "cancel-job": false }) })
+      .catch(() => undefined);
+    await killAndRestart(round);
+    await asked;
     return jobId;
   },
   cancelling: async (round) => {
