@@ -194,6 +194,8 @@ addEventListener("hashchange", () => {
 addEventListener("resize", redraw);
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) {
+    /* A round under way would go on to the rows. */
+    generation += 1;
     clearTimeout(timer);
     leaveRows();
     pulse("", "paused");

@@ -110,7 +110,8 @@ export class BrowserPage {
   readonly #visibility = { hidden: false };
   #pending = 0;
 
-  constructor(html: string, api: (request: Request) => Promise<Response>) {
+  constructor(html: string, api: (request: Request) => Promise<Response>, hidden = false) {
+    this.#visibility.hidden = hidden;
     for (const [markup, tag = "", id = ""] of html.matchAll(/<([a-z]+)[^>]* id="([^"]+)"[^>]*>/g)) {
       const element = new PageNode(tag);
       element.hidden = markup.endsWith(" hidden>");

@@ -148,6 +148,30 @@ describe("the page in a browser, on the REST API", () => {
     expect(overviews()).toBe(3);
   });
 
+  it("asks nothing in a tab that was opened hidden", async () => {
+    const rest = restHarness();
+    const page = new BrowserPage(FIRST_LOOK_HTML, (request) => rest.fetch(request), true);
+    await page.settled();
+    expect(page.requests).toEqual([]);
+    await page.show(true);
+    expect(page.text("pulse")).toBe("live");
+  });
+
+  it("asks nothing more when it is hidden in the middle of a round", async () => {
+    const rest = restHarness();
+    const answered = Promise.withResolvers<void>();
+    const page = new BrowserPage(FIRST_LOOK_HTML, async (request) => {
+      await answered.promise;
+      return rest.fetch(request);
+    });
+    const hidden = page.show(false);
+    answered.resolve();
+    await hidden;
+    await page.ring();
+    expect(page.requests).toEqual(["GET /overview", "GET /jobs/overview"]);
+    expect(page.text("pulse")).toBe("paused");
+  });
+
   it("keeps the elements that a refresh does not change", async () => {
     const page = await open();
     const link = page.element("jobs").querySelector("[aria-current]");
