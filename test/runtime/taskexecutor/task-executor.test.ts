@@ -347,6 +347,8 @@ describe("a TaskExecutor", () => {
     await world.clock.advance(SECOND);
     world.serveJobMaster({ updateTaskExecutionState: unreachable }, 2);
     await world.request(0, { jobMasterId: jobMasterId(2) });
+    // It was to end, so it is nothing to go on with.
+    expect(world.sent("registerTaskManager").at(-1)?.[2]).toEqual([]);
     world.calls.length = 0;
     world.serveJobMaster({}, 2);
     await world.clock.advance(2 * SECOND);
