@@ -29,7 +29,8 @@ export default defineConfig({
           name: "e2e",
           include: ["test/e2e/**/*.e2e.test.ts"],
           environment: "node",
-          fileParallelism: false,
+          // Each file has worker processes of its own, and mostly waits.
+          maxWorkers: 2,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           retry: 0,

@@ -33,7 +33,9 @@ export async function dev({ out, root, signal }: CommandContext, options: DevOpt
   out.line(
     `  Run a job:  npm run submit -- my-job.ts${options.port === 8787 ? "" : ` --url http://localhost:${options.port}`}`,
   );
-  out.line(`  Look at it: curl http://localhost:${options.port}/v1/jobs/overview`);
+  out.line(
+    `  Look at it: http://localhost:${options.port}/ in a browser, or curl http://localhost:${options.port}/v1/jobs/overview`,
+  );
   try {
     await untilAborted(signal);
   } finally {

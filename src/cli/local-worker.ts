@@ -31,6 +31,7 @@ const STOP_TIMEOUT_MILLIS = 5_000;
 const POLL_INTERVAL_MILLIS = 50;
 const SHOWN_LOG_LINES = 20;
 const KEPT_LOG_LINES = 200;
+const UNAUTHORIZED = 401;
 const LOCAL_VARIABLES = { SLUICE_LOCAL: "1" };
 
 /** Processes that still run, for the moment in which this one exits by whatever way. */
@@ -160,7 +161,8 @@ export class LocalWorker {
     try {
       const response = await fetch(`http://${LOCAL_HOST}:${this.#options.port}/v1/config`);
       await response.arrayBuffer();
-      return response.ok;
+      // A worker with a token answers 401 to us, and is up all the same.
+      return response.ok || response.status === UNAUTHORIZED;
     } catch {
       return false;
     }
