@@ -30,7 +30,7 @@ const MAX_BILLED_CALLS = 10;
 const MAX_DELAY_MILLIS = 5;
 const MAX_CHECK_SECONDS = 2;
 
-const NO_HTTP = { missing: "missing: Sluice has no HTTP transport yet" } as const;
+const NO_HTTP = { missing: "missing: its client is not in this benchmark yet" } as const;
 const NO_MESSAGE_LOG = { missing: "missing: Sluice has no message log yet" } as const;
 
 const atLeast = (times: number): Bar => ({ kind: "ratio", atLeast: times });
