@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { EARTHQUAKES_FILE, earthquakeRowsBySql, type EarthquakeRow } from "../harness/earthquake-rows.ts";
+import { EARTHQUAKES_FILE, earthquakeRowsBySql, toDemoRows } from "../harness/earthquake-rows.ts";
 import { Platform } from "../harness/platform.ts";
 
 const QUIET_MILLIS = 3_000;
@@ -40,18 +40,3 @@ describe("a job whose process was killed", () => {
     expect(toDemoRows(await platform.rows(jobId))).toEqual(earthquakeRowsBySql());
   });
 });
-
-interface ResultRow extends Omit<EarthquakeRow, "window_start" | "window_end"> {
-  readonly window_start: number;
-  readonly window_end: number;
-}
-
-function toDemoRows(rows: readonly ResultRow[]): readonly EarthquakeRow[] {
-  return rows
-    .toSorted((left, right) => left.window_start - right.window_start || (left.net < right.net ? -1 : 1))
-    .map((row) => ({
-      ...row,
-      window_start: new Date(row.window_start).toISOString(),
-      window_end: new Date(row.window_end).toISOString(),
-    }));
-}

@@ -9,7 +9,7 @@ import {
   SavepointTriggerHeaders,
   StopWithSavepointHeaders,
 } from "../../src/rest/messages/savepoint-messages.ts";
-import { EARTHQUAKES_FILE, earthquakeRowsBySql, type EarthquakeRow } from "../harness/earthquake-rows.ts";
+import { EARTHQUAKES_FILE, earthquakeRowsBySql, toDemoRows, type ResultRow } from "../harness/earthquake-rows.ts";
 import { Platform } from "../harness/platform.ts";
 
 const JOB_FILE = "examples/earthquakes/job.ts";
@@ -90,18 +90,3 @@ describe("savepoints on real workerd", () => {
     );
   });
 });
-
-interface ResultRow extends Omit<EarthquakeRow, "window_start" | "window_end"> {
-  readonly window_start: number;
-  readonly window_end: number;
-}
-
-function toDemoRows(rows: readonly ResultRow[]): readonly EarthquakeRow[] {
-  return rows
-    .toSorted((left, right) => left.window_start - right.window_start || (left.net < right.net ? -1 : 1))
-    .map((row) => ({
-      ...row,
-      window_start: new Date(row.window_start).toISOString(),
-      window_end: new Date(row.window_end).toISOString(),
-    }));
-}

@@ -43,3 +43,20 @@ export function earthquakeRowsBySql(): readonly EarthquakeRow[] {
     mean_depth: Number(row["mean_depth"]),
   }));
 }
+
+/** A row as the job emits it: times in epoch milliseconds. */
+export interface ResultRow extends Omit<EarthquakeRow, "window_start" | "window_end"> {
+  readonly window_start: number;
+  readonly window_end: number;
+}
+
+/** The job's rows as the demo prints and sorts them. */
+export function toDemoRows(rows: readonly ResultRow[]): readonly EarthquakeRow[] {
+  return rows
+    .toSorted((left, right) => left.window_start - right.window_start || (left.net < right.net ? -1 : 1))
+    .map((row) => ({
+      ...row,
+      window_start: new Date(row.window_start).toISOString(),
+      window_end: new Date(row.window_end).toISOString(),
+    }));
+}

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { milliseconds } from "../../src/rpc/index.ts";
 import { addressOf, fileOf, kindOf } from "../../src/entrypoint/standalone/object-file.ts";
-import { HostAlarm } from "../../src/entrypoint/standalone/host-alarm.ts";
+import { ClockAlarm } from "../../src/transport/local/clock-alarm.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
 import { rejection } from "../conformance/row.ts";
 import { ProbeGateway, QueueProbeGateway } from "../fixtures/rpc/probe-gateways.ts";
@@ -121,7 +121,7 @@ describe("a host's alarm", () => {
   it("rings once, when it is due, also where no timer of the platform reaches", async () => {
     const clock = new ManualClock();
     const rung: number[] = [];
-    const alarm = new HostAlarm(clock, () => rung.push(clock.now()));
+    const alarm = new ClockAlarm(clock, () => rung.push(clock.now()));
     const inFiftyDays = 50 * 86_400_000;
     alarm.set(inFiftyDays);
     await clock.advance(inFiftyDays - 1);

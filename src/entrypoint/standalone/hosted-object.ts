@@ -10,7 +10,7 @@ import type { ReplyEnvelope, RequestEnvelope } from "../../rpc/envelope/v1.ts";
 import type { GatewayDescriptor } from "../../rpc/gateway-descriptor.ts";
 import type { RpcEndpoint } from "../../rpc/rpc-endpoint.ts";
 import { RpcServer } from "../../rpc/rpc-server.ts";
-import { HostAlarm } from "./host-alarm.ts";
+import { ClockAlarm } from "../../transport/local/clock-alarm.ts";
 import { HostRpcService } from "./host-rpc-service.ts";
 import { openDatabase } from "./open-database.ts";
 import type { DurableDatabase } from "./open-database.ts";
@@ -43,7 +43,7 @@ export interface HostedObjectOptions extends StandaloneEndpoint {
 /** One name of a standalone host: at most one living endpoint, its database, its alarm. */
 export class HostedObject {
   readonly #options: HostedObjectOptions;
-  readonly #alarm: HostAlarm;
+  readonly #alarm: ClockAlarm;
   readonly #rpcService: HostRpcService;
   #store: DurableDatabase | undefined;
   #server: RpcServer | undefined;
@@ -53,7 +53,7 @@ export class HostedObject {
   constructor(options: HostedObjectOptions) {
     this.#options = options;
     const { clock, ids, deadLetters, deliver, filters } = options;
-    this.#alarm = new HostAlarm(clock, () => void this.#ring());
+    this.#alarm = new ClockAlarm(clock, () => void this.#ring());
     this.#rpcService = new HostRpcService({
       clock,
       ids,
