@@ -3,6 +3,7 @@ import type { IdSource } from "../common/ids.ts";
 import type { Logger } from "../common/log.ts";
 import type { Random } from "../common/random.ts";
 import type { Identity } from "./fencing/identity.ts";
+import type { PeerTracker } from "./fencing/peer-tracker.ts";
 import type { Alarm } from "./ports/alarm.ts";
 import type { SqlDatabase } from "./ports/storage.ts";
 import type { RpcService } from "./rpc-service.ts";
@@ -21,6 +22,8 @@ export interface EndpointContext {
   readonly log: Logger;
   /** Epoch and incarnation of this activation, the latter raised already. */
   readonly identity: Identity;
+  /** What the endpoint has heard of its peers; outlives it where its host builds it anew after a throw. */
+  readonly peers: PeerTracker;
   /** Absent for an endpoint that keeps nothing durably. */
   readonly database?: SqlDatabase;
   /** Present iff `database` is. */

@@ -9,7 +9,7 @@ import { Cancellation } from "./cancellation.ts";
 import type { CallFilters, IncomingCallFilter } from "./call-filter.ts";
 import type { ActivationReason, EndpointContext } from "./endpoint-context.ts";
 import type { Epoch, Incarnation, SenderIdentity } from "./fencing/epoch.ts";
-import { PeerTracker } from "./fencing/peer-tracker.ts";
+import type { PeerTracker } from "./fencing/peer-tracker.ts";
 import { GatewayFactory } from "./gateway-factory.ts";
 import type { GatewayDescriptor, GatewayOf } from "./gateway-descriptor.ts";
 import { ItemStream } from "./item-stream.ts";
@@ -75,13 +75,12 @@ export abstract class RpcEndpoint {
   readonly #gateways: GatewayFactory;
   readonly #storage: EndpointStorage | undefined;
   readonly #timers: SqlDurableTimers | undefined;
-  readonly #peers = new PeerTracker();
   readonly #filters: readonly IncomingCallFilter[];
   #host: EndpointHost | undefined;
   #requests = 0;
 
   constructor(context: EndpointContext, options: RpcEndpointOptions = {}) {
-    const { address, clock, random, ids, log, rpcService, database, alarm, identity } = context;
+    const { address, clock, random, ids, log, rpcService, database, alarm, identity, peers } = context;
     this.address = address;
     this.random = random;
     this.ids = ids;
@@ -107,7 +106,7 @@ export abstract class RpcEndpoint {
       defaultTimeout: rpcService.defaultTimeout,
       deadLetters: rpcService.deadLetters,
       filters: [...(rpcService.filters?.outgoing ?? []), ...(options.filters?.outgoing ?? [])],
-      peers: this.#peers,
+      peers,
       forgetful: true,
       get sender() {
         return self();
@@ -302,7 +301,7 @@ export abstract class RpcEndpoint {
     return {
       mainThread: endpoint.#mainThread,
       timers: endpoint.#timers,
-      peers: endpoint.#peers,
+      peers: endpoint.#context.peers,
       filters: endpoint.#filters,
       start: (reason) => endpoint.onStart(reason),
       stop: () => endpoint.onStop(),

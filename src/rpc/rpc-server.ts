@@ -11,6 +11,7 @@ import {
 } from "./exceptions.ts";
 import { StoredIdentity, TransientIdentity } from "./fencing/identity.ts";
 import type { Identity } from "./fencing/identity.ts";
+import { PeerTracker } from "./fencing/peer-tracker.ts";
 import type { GatewayDescriptor } from "./gateway-descriptor.ts";
 import type { HostPorts } from "./host-ports.ts";
 import { INTERNAL } from "./main-thread.ts";
@@ -47,6 +48,8 @@ export class RpcServer {
   readonly terminationFuture: Promise<void>;
   readonly #options: RpcServerOptions;
   readonly #identity: Identity;
+  // Not the endpoint's: one that is built anew must not accept again what it has refused.
+  readonly #peers = new PeerTracker();
   readonly #dispatch: RpcDispatch;
   readonly #terminated = Promise.withResolvers<void>();
   #endpoint: RpcEndpoint | undefined;
@@ -209,7 +212,7 @@ export class RpcServer {
     const identity = this.#identity;
     this.#reason = identity.incarnation === 0 ? "created" : "recovered";
     identity.raiseIncarnation();
-    const endpoint = options.factory({ ...options.ports, address: this.address, identity });
+    const endpoint = options.factory({ ...options.ports, address: this.address, identity, peers: this.#peers });
     const internals = RpcEndpoint.internals(endpoint);
     internals.attach({
       isRunning: () => this.#running,

@@ -25,6 +25,7 @@ import { RpcServer } from "../../rpc/rpc-server.ts";
 import { DEFAULT_ASK_TIMEOUT } from "../../rpc/rpc-service.ts";
 import type { RpcService } from "../../rpc/rpc-service.ts";
 import { ClockAlarm } from "./clock-alarm.ts";
+import { InstanceDatabase } from "./instance-database.ts";
 
 /** What happens to one message: delivered, lost before it arrives, or handled with its reply lost. */
 export type LocalDelivery = "deliver" | "lose-request" | "lose-reply";
@@ -56,6 +57,7 @@ interface Hosted {
   readonly server: RpcServer;
   readonly identity: TransientIdentity;
   readonly alarm: ClockAlarm | undefined;
+  readonly database: InstanceDatabase | undefined;
   /** Its activation ended by {@link LocalRpcService.kill}; there is nothing left to terminate. */
   readonly killed: boolean;
 }
@@ -74,6 +76,8 @@ export class LocalRpcService implements RpcService {
   readonly #log: Logger;
   readonly #intercept: (envelope: RequestEnvelope) => LocalDelivery;
   readonly #hosted = new Map<string, Hosted>();
+  // They live on without an address.
+  readonly #superseded = new Set<RpcServer>();
   readonly #gateways: GatewayFactory;
   #closing: Promise<void> | undefined;
 
@@ -140,6 +144,23 @@ export class LocalRpcService implements RpcService {
     return server;
   }
 
+  /**
+   * Another instance becomes current while the present one goes on believing that it is: it calls, and answers what it
+   * has taken, until it touches the storage, which ends it. As a platform does that lost sight of an instance; for tests
+   * of fencing. @returns the server of the new instance. @throws RpcConnectionException if unknown.
+   */
+  supersede(address: string): RpcServer {
+    this.#requireOpen("supersede");
+    const hosted = this.#hosted.get(address);
+    if (hosted === undefined) throw new RpcConnectionException(`${address}: no such endpoint`);
+    hosted.alarm?.delete();
+    this.#superseded.add(hosted.server);
+    hosted.database?.fence(() => queueMicrotask(() => this.#endSuperseded(hosted.server)));
+    const server = this.#activate(address, hosted.endpoint, hosted.identity.copy());
+    if (server.state !== "terminated") server.start();
+    return server;
+  }
+
   gateway<D extends GatewayDescriptor>(descriptor: D, address: string, epoch?: Epoch): GatewayOf<D> {
     this.#requireOpen("gateway");
     return this.#gateways.gateway(descriptor, address, epoch);
@@ -165,6 +186,7 @@ export class LocalRpcService implements RpcService {
   }
 
   async #close(): Promise<void> {
+    for (const server of this.#superseded) this.#endSuperseded(server);
     const living = [...this.#hosted.values()].filter(({ killed }) => !killed).map(({ server }) => server);
     const outcomes = await Promise.allSettled(living.map((server) => server.closeAsync()));
     const failure = outcomes.find((outcome) => outcome.status === "rejected");
@@ -185,8 +207,14 @@ export class LocalRpcService implements RpcService {
     return fate === "lose-reply" ? NEVER : reply;
   }
 
+  #endSuperseded(server: RpcServer): void {
+    this.#superseded.delete(server);
+    server.kill();
+  }
+
   #activate(address: string, endpoint: LocalEndpoint, identity: TransientIdentity): RpcServer {
-    const { database, gateways, factory } = endpoint;
+    const { gateways, factory } = endpoint;
+    const database = endpoint.database === undefined ? undefined : new InstanceDatabase(endpoint.database);
     const alarm =
       database === undefined
         ? undefined
@@ -209,10 +237,13 @@ export class LocalRpcService implements RpcService {
       },
       onBroken: (reason) => {
         if (reason === "superseded")
-          queueMicrotask(() => this.#hosted.get(address)?.server === server && this.kill(address));
+          queueMicrotask(() => {
+            if (this.#hosted.get(address)?.server === server) this.kill(address);
+            else this.#endSuperseded(server);
+          });
       },
     });
-    this.#hosted.set(address, { endpoint, server, identity, alarm, killed: false });
+    this.#hosted.set(address, { endpoint, server, identity, alarm, database, killed: false });
     return server;
   }
 
