@@ -3,6 +3,7 @@ import { systemClock } from "../common/clock.ts";
 import { consoleLogger } from "../common/console-logger.ts";
 import { systemIds } from "../common/ids.ts";
 import { systemRandom } from "../common/random.ts";
+import type { CallFilters } from "../rpc/call-filter.ts";
 import type { EndpointContext } from "../rpc/endpoint-context.ts";
 import type { RequestEnvelope } from "../rpc/envelope/v1.ts";
 import type { GatewayDescriptor, HandlerOf } from "../rpc/gateway-descriptor.ts";
@@ -33,6 +34,11 @@ export interface EndpointObject {
   alarm(): Promise<void>;
 }
 
+export interface DurableObjectOptions {
+  /** Run on every call that the object's endpoint sends, and on every one that is let in. */
+  readonly filters?: CallFilters;
+}
+
 /** @internal the class that {@link durableObject} makes. */
 export type EndpointObjectClass<Env> = new (ctx: DurableObjectState, env: Env) => DurableObject<Env> & EndpointObject;
 
@@ -48,6 +54,7 @@ export type EndpointObjectClass<Env> = new (ctx: DurableObjectState, env: Env) =
 export function durableObject<Env extends object, const Gateways extends readonly GatewayDescriptor[]>(
   factory: (context: EndpointContext, env: Env, state: DurableObjectState) => RpcEndpoint & HandlersOf<Gateways>,
   gateways: Gateways,
+  options: DurableObjectOptions = {},
 ): EndpointObjectClass<Env> {
   return class extends DurableObject<Env> implements EndpointObject {
     readonly #host: DurableObjectHost;
@@ -67,6 +74,7 @@ export function durableObject<Env extends object, const Gateways extends readonl
           ...common,
           rpcService: new DurableObjectRpcService({
             ...common,
+            ...options,
             namespaceOf: namespacesOf(env),
             own: { address, receive: (envelope) => this.#host.receive(envelope) },
           }),

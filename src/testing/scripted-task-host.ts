@@ -22,6 +22,8 @@ export interface TaskScript {
   failWhenRunning: (descriptor: TaskDeploymentDescriptor) => Error | undefined;
   /** Why the host cannot take a task, for no fault of the task. */
   failLoading: (self: ResourceID) => string | undefined;
+  /** Calls to run tasks never settle. */
+  hangs: boolean;
 }
 
 interface ScriptedTask {
@@ -56,6 +58,7 @@ export class ScriptedTaskHosts implements TaskHostFactory {
       bounded: true,
       failWhenRunning: () => undefined,
       failLoading: () => undefined,
+      hangs: false,
       ...script,
     };
   }
@@ -143,6 +146,7 @@ class ScriptedTaskHost implements TaskHost {
   async notifyCheckpointAborted(): Promise<void> {}
 
   async run({ maxWaitMillis }: TaskHostRunRequest): Promise<TaskHostReport> {
+    if (this.#hosts.script.hangs) return Promise.withResolvers<TaskHostReport>().promise;
     this.#work();
     if (this.#isQuiet()) {
       await new Promise<void>((resolve, reject) => {

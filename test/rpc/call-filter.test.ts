@@ -1,8 +1,27 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { RpcEndpoint, SluiceException, ask, defineGateway, tell } from "../../src/rpc/index.ts";
-import type { CallFilters, HandlerOf, IncomingCallFilter, Later } from "../../src/rpc/index.ts";
+import type {
+  CallFilters,
+  EndpointContext,
+  HandlerOf,
+  IncomingCallFilter,
+  Later,
+  RpcService,
+} from "../../src/rpc/index.ts";
+import { SqliteDatabase } from "../../src/storage/sqlite/sqlite-database.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
+import { SimulatedPlatform } from "../../src/testing/simulation/simulated-platform.ts";
 import { LocalRpcService } from "../../src/transport/local/local-rpc-service.ts";
+import { Probe } from "../fixtures/rpc/probe.ts";
+import { PROBE_GATEWAYS } from "../fixtures/rpc/probe-gateways.ts";
+import {
+  callThroughFilters,
+  recordedFilters,
+  seenOnBothSides,
+  THROUGH_FILTERS,
+} from "../fixtures/rpc/recorded-filters.ts";
+
+type Run = (calls: Promise<unknown>) => Promise<unknown>;
 
 const DoorGateway = defineGateway("Door", {
   version: 1,
@@ -36,6 +55,35 @@ class Door extends RpcEndpoint implements HandlerOf<typeof DoorGateway> {
     });
   }
 }
+
+const probeEndpoint = { gateways: PROBE_GATEWAYS, factory: (context: EndpointContext) => new Probe(context) };
+
+describe("filters of a service", () => {
+  it.each<[string, (filters: CallFilters) => { readonly service: RpcService; readonly run: Run }]>([
+    [
+      "LocalRpcService",
+      (filters) => {
+        const service = new LocalRpcService({ clock: new ManualClock(), filters });
+        for (const name of ["probe/a", "probe/b"]) {
+          service.startServer(name, { ...probeEndpoint, database: new SqliteDatabase() });
+        }
+        return { service, run: (calls) => calls };
+      },
+    ],
+    [
+      "SimulatedRpcService",
+      (filters) => {
+        const platform = new SimulatedPlatform({ seed: 1, endpointOf: () => probeEndpoint, filters });
+        return { service: platform.service, run: (calls) => platform.resolve(calls) };
+      },
+    ],
+  ])("run on both sides of %s", async (_name, open) => {
+    const seen: string[] = [];
+    const { service, run } = open(recordedFilters(seen));
+    expect(await run(callThroughFilters(service, ["probe/a", "probe/b"]))).toEqual(THROUGH_FILTERS);
+    expect(seen).toEqual(seenOnBothSides("probe/b"));
+  });
+});
 
 describe("incoming call filters", () => {
   let clock: ManualClock;

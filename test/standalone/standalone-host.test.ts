@@ -7,6 +7,12 @@ import { ClockAlarm } from "../../src/transport/local/clock-alarm.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
 import { rejection } from "../conformance/row.ts";
 import { ProbeGateway, QueueProbeGateway } from "../fixtures/rpc/probe-gateways.ts";
+import {
+  callThroughFilters,
+  recordedFilters,
+  seenOnBothSides,
+  THROUGH_FILTERS,
+} from "../fixtures/rpc/recorded-filters.ts";
 import { openProbeHost } from "../fixtures/standalone/open-probe-host.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
@@ -43,6 +49,15 @@ describe("a standalone host", () => {
     const host = openProbeHost(folder.path);
     await rejection(host.rpcService.gateway(ProbeGateway, address).total(), "RPC_CONNECTION");
     expect(readdirSync(join(folder.path, "objects"))).toEqual([]);
+    await host.close();
+  });
+
+  it("has filters on both sides of its calls", async () => {
+    using folder = temporaryFolder();
+    const seen: string[] = [];
+    const host = openProbeHost(folder.path, { filters: recordedFilters(seen) });
+    expect(await callThroughFilters(host.rpcService, ["probe/a", "probe/b"])).toEqual(THROUGH_FILTERS);
+    expect(seen).toEqual(seenOnBothSides("probe/b"));
     await host.close();
   });
 

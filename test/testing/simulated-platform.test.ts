@@ -3,8 +3,10 @@ import { milliseconds, seconds } from "../../src/common/duration.ts";
 import type { EndpointContext } from "../../src/rpc/endpoint-context.ts";
 import { ask, defineGateway, tell } from "../../src/rpc/gateway-descriptor.ts";
 import type { HandlerOf } from "../../src/rpc/gateway-descriptor.ts";
+import type { Later } from "../../src/rpc/later.ts";
 import { RpcEndpoint } from "../../src/rpc/rpc-endpoint.ts";
 import { RpcProbe } from "../../src/testing/rpc-probe.ts";
+import type { SimulatedActivation } from "../../src/testing/simulation/simulated-activation.ts";
 import { SimulatedPlatform } from "../../src/testing/simulation/simulated-platform.ts";
 import type { SimulatedPlatformOptions } from "../../src/testing/simulation/simulated-platform.ts";
 
@@ -16,6 +18,7 @@ const TallyGateway = defineGateway("Tally", {
     add: ask<() => number>(),
     total: ask<() => number>({ readOnly: true }),
     greet: ask<() => undefined>({ readOnly: true }),
+    linger: ask<(millis: number) => number>({ readOnly: true }),
     ring: ask<(afterMillis: number) => undefined>(),
   },
 });
@@ -23,6 +26,12 @@ const ListenerGateway = defineGateway("Listener", {
   version: 1,
   turns: "sync",
   methods: { heard: tell<(what: string) => undefined>() },
+});
+
+const AskerGateway = defineGateway("Asker", {
+  version: 1,
+  turns: "sync",
+  methods: { lingers: ask<(millis: number) => string>() },
 });
 
 /** Counts durably and tells the listener of everything it does. */
@@ -46,6 +55,13 @@ class Tally extends RpcEndpoint implements HandlerOf<typeof TallyGateway> {
     this.#tell(`greetings of ${this.incarnation}`);
   }
 
+  /** Answers after a while with who it is. */
+  linger(millis: number): Later<number> {
+    const { promise, resolve } = Promise.withResolvers<number>();
+    this.scheduleRunAsync(() => void resolve(this.incarnation), milliseconds(millis));
+    return this.ask(promise);
+  }
+
   ring(afterMillis: number): undefined {
     this.timers.setAfter("ring", milliseconds(afterMillis));
   }
@@ -56,6 +72,15 @@ class Tally extends RpcEndpoint implements HandlerOf<typeof TallyGateway> {
 
   #tell(what: string): void {
     this.gateway(ListenerGateway, "listener").heard(what);
+  }
+}
+
+/** Asks the tally, which it also listens to, and answers with what came of it. */
+class Asker extends RpcEndpoint implements HandlerOf<typeof ListenerGateway>, HandlerOf<typeof AskerGateway> {
+  heard(): undefined {}
+
+  lingers(millis: number): Later<string> {
+    return this.ask(this.gateway(TallyGateway, "tally").linger(millis), String, (error) => error.code);
   }
 }
 
@@ -74,6 +99,14 @@ function world(options: Partial<SimulatedPlatformOptions> = {}) {
     tally: platform.service.gateway(TallyGateway, "tally"),
     heard: () => listener.callsOf("heard").flat(),
   };
+}
+
+/** A call of nobody, past the network: as one that is on its way to an instance already. */
+function greet(activation: SimulatedActivation | undefined): void {
+  void activation?.receive({
+    version: 1, kind: "ask", id: "test:1", endpoint: "tally", gateway: "Tally", gatewayVersion: 1, method: "greet",
+    args: [], attachments: [], epoch: null, sender: null, seq: 1, remainingMillis: null, depth: 1, chain: [], trace: null,
+  }); // prettier-ignore
 }
 
 describe("the simulated platform", () => {
@@ -123,11 +156,6 @@ describe("the simulated platform", () => {
     const fresh = platform.object("tally")?.activate();
     expect(fresh).not.toBe(old);
     expect(old?.alive).toBe(true);
-    const greet = (activation: typeof old): void =>
-      void activation?.receive({
-        version: 1, kind: "ask", id: "test:1", endpoint: "tally", gateway: "Tally", gatewayVersion: 1, method: "greet",
-        args: [], attachments: [], epoch: null, sender: null, seq: 1, remainingMillis: null, depth: 1, chain: [], trace: null,
-      }); // prettier-ignore
     greet(fresh);
     await platform.time.advance(100);
     greet(old);
@@ -137,6 +165,26 @@ describe("the simulated platform", () => {
     await platform.time.advance(seconds(31));
     expect(old?.alive).toBe(false);
     platform.close();
+  });
+
+  it("a superseded instance has its replies refused by who has heard the new one", async () => {
+    const answer = async (newOneIsHeard: boolean): Promise<string> => {
+      const { platform } = world({
+        endpointOf: (address) =>
+          address === "listener"
+            ? { gateways: [ListenerGateway, AskerGateway], factory: (context) => new Asker(context) }
+            : { gateways: [TallyGateway], factory: (context) => new Tally(context) },
+      });
+      const lingering = platform.service.gateway(AskerGateway, "listener").lingers(90);
+      await platform.time.advance(20);
+      platform.supersede("tally");
+      if (newOneIsHeard) greet(platform.object("tally")?.activate());
+      const answered = await platform.resolve(lingering);
+      platform.close();
+      return answered;
+    };
+    expect(await answer(false)).toBe("1");
+    expect(await answer(true)).toBe("RECIPIENT_UNREACHABLE");
   });
 
   it("is the same for the same seed, and another one for another", async () => {

@@ -8,9 +8,16 @@ import { BatchEncoder } from "../../src/rpc/session/batch-encoder.ts";
 import { SESSION_VERSION } from "../../src/rpc/session/session-protocol.ts";
 import { createDurableObjectWorld } from "../conformance/durable-object-world.ts";
 import { envelope } from "../conformance/row.ts";
-import { ProbeObject } from "../fixtures/rpc/probe-objects.ts";
+import { rpcServiceOf } from "../../src/entrypoint/durable-object-rpc.ts";
+import { filteredCalls, ProbeObject } from "../fixtures/rpc/probe-objects.ts";
 import type { ProbeEnvironment } from "../fixtures/rpc/probe-objects.ts";
 import { FencedProbeGateway, ProbeGateway, QueueProbeGateway } from "../fixtures/rpc/probe-gateways.ts";
+import {
+  callThroughFilters,
+  recordedFilters,
+  seenOnBothSides,
+  THROUGH_FILTERS,
+} from "../fixtures/rpc/recorded-filters.ts";
 
 // The bindings are those of test/workerd/wrangler.toml.
 const probes = env as unknown as ProbeEnvironment;
@@ -129,6 +136,13 @@ describe("an endpoint as a Durable Object", () => {
       `event ${address} alarm`,
     ]);
     print.mockRestore();
+  });
+
+  it("has filters on both sides, and a caller that is no endpoint has its own", async () => {
+    const [probe, peer] = [`filtered-probe/${systemIds.hex()}`, `filtered-probe/${systemIds.hex()}`] as const;
+    const service = rpcServiceOf(probes, { filters: recordedFilters(filteredCalls) });
+    expect(await callThroughFilters(service, [probe, peer])).toEqual(THROUGH_FILTERS);
+    expect(filteredCalls).toEqual(seenOnBothSides(peer));
   });
 
   it("offers nothing but sessions to others: no method of its endpoint can be called", async () => {

@@ -1,4 +1,10 @@
-export { FailingProbeObject, FencedProbeObject, ProbeObject, SlowProbeObject } from "../fixtures/rpc/probe-objects.ts";
+export {
+  FailingProbeObject,
+  FencedProbeObject,
+  FilteredProbeObject,
+  ProbeObject,
+  SlowProbeObject,
+} from "../fixtures/rpc/probe-objects.ts";
 export { BareJob, BareTask, JobObject, TaskObject } from "../fixtures/rpc/walk-through.ts";
 
 export default { fetch: (): Response => new Response("sluice test worker") };

@@ -3,6 +3,7 @@ import { seconds } from "../../common/duration.ts";
 import type { IdSource } from "../../common/ids.ts";
 import type { Logger } from "../../common/log.ts";
 import type { Random } from "../../common/random.ts";
+import type { CallFilters } from "../../rpc/call-filter.ts";
 import type { DeadLetters } from "../../rpc/dead-letters.ts";
 import type { EndpointContext } from "../../rpc/endpoint-context.ts";
 import type { ReplyEnvelope, RequestEnvelope } from "../../rpc/envelope/v1.ts";
@@ -31,6 +32,7 @@ export interface SimulatedActivationOptions {
   readonly ids: IdSource;
   readonly log: Logger;
   readonly deadLetters: DeadLetters;
+  readonly filters?: CallFilters | undefined;
   /** How long a write takes to become durable. */
   readonly confirmMillis: () => number;
   /** What was written is durable now. */
@@ -56,7 +58,7 @@ export class SimulatedActivation implements NetworkReceiver {
 
   /** Not started. @throws whatever the endpoint's constructor throws. */
   constructor(options: SimulatedActivationOptions) {
-    const { address, endpoint, durable, time, network, random, ids, log, deadLetters } = options;
+    const { address, endpoint, durable, time, network, random, ids, log, deadLetters, filters } = options;
     this.#options = options;
     this.address = address;
     this.clock = time.clockOf(this);
@@ -71,7 +73,7 @@ export class SimulatedActivation implements NetworkReceiver {
       gateways: endpoint.gateways,
       factory: (context) => endpoint.factory(context, this),
       ports: {
-        rpcService: new SimulatedRpcService({ network, sender: this, clock: this.clock, ids, deadLetters }),
+        rpcService: new SimulatedRpcService({ network, sender: this, clock: this.clock, ids, deadLetters, filters }),
         clock: this.clock,
         random,
         ids,

@@ -1,5 +1,6 @@
 import { silentLogger } from "../../common/log.ts";
 import type { Logger } from "../../common/log.ts";
+import type { CallFilters } from "../../rpc/call-filter.ts";
 import { DeadLetters } from "../../rpc/dead-letters.ts";
 import type { RequestEnvelope } from "../../rpc/envelope/v1.ts";
 import { RpcRuntimeException } from "../../rpc/exceptions.ts";
@@ -35,6 +36,8 @@ export interface SimulatedPlatformOptions {
   readonly confirmMillis?: readonly [least: number, most: number];
   readonly startMillis?: number;
   readonly log?: Logger;
+  /** Run on every call of every object, and on those from outside. */
+  readonly filters?: CallFilters;
   readonly observer?: PlatformObserver;
   /** Receives every line of the trace. */
   readonly print?: (line: string) => void;
@@ -88,6 +91,7 @@ export class SimulatedPlatform {
       clock: this.time.clockOf(client),
       ids: seededIds(this.#random.fork()),
       deadLetters: this.deadLetters,
+      filters: options.filters,
     });
   }
 
@@ -204,7 +208,7 @@ export class SimulatedPlatform {
   }
 
   #add(address: string, endpoint: SimulatedEndpoint): SimulatedObject {
-    const { log = silentLogger, observer, confirmMillis = CONFIRM_MILLIS } = this.#options;
+    const { log = silentLogger, observer, filters, confirmMillis = CONFIRM_MILLIS } = this.#options;
     for (const gateway of endpoint.gateways) this.#gateways.set(gateway.name, gateway);
     const object = new SimulatedObject(address, {
       endpoint,
@@ -215,6 +219,7 @@ export class SimulatedPlatform {
       ids: seededIds(this.#random.fork()),
       log,
       deadLetters: this.deadLetters,
+      filters,
       confirmMillis,
       record: (line) => this.trace.record(line),
       onConfirmed: (confirmed) => observer?.onConfirmed?.(confirmed),

@@ -2,6 +2,7 @@ import type { Clock } from "../../common/clock.ts";
 import type { Duration } from "../../common/duration.ts";
 import { SluiceException } from "../../common/exceptions.ts";
 import type { IdSource } from "../../common/ids.ts";
+import type { CallFilters } from "../../rpc/call-filter.ts";
 import type { DeadLetters } from "../../rpc/dead-letters.ts";
 import type { Epoch } from "../../rpc/fencing/epoch.ts";
 import type { GatewayDescriptor, GatewayOf } from "../../rpc/gateway-descriptor.ts";
@@ -19,6 +20,7 @@ export interface SimulatedRpcServiceOptions {
   readonly ids: IdSource;
   /** Shared by all parties. */
   readonly deadLetters: DeadLetters;
+  readonly filters?: CallFilters | undefined;
 }
 
 /**
@@ -28,15 +30,17 @@ export interface SimulatedRpcServiceOptions {
 export class SimulatedRpcService implements RpcService {
   readonly defaultTimeout: Duration = DEFAULT_ASK_TIMEOUT;
   readonly deadLetters: DeadLetters;
+  readonly filters: CallFilters | undefined;
   readonly #network: SimulatedNetwork;
   readonly #sender: NetworkSender;
   readonly #gateways: GatewayFactory;
   #closed = false;
 
-  constructor({ network, sender, clock, ids, deadLetters }: SimulatedRpcServiceOptions) {
+  constructor({ network, sender, clock, ids, deadLetters, filters }: SimulatedRpcServiceOptions) {
     this.#network = network;
     this.#sender = sender;
     this.deadLetters = deadLetters;
+    this.filters = filters;
     this.#gateways = new GatewayFactory(outsideCaller({ rpcService: this, clock, ids }));
   }
 
