@@ -15,6 +15,9 @@ import type {
 import type { ExchangeLink } from "../streaming/network/exchange-link.ts";
 import type { TaskHostFacet } from "./task-host/task-host-facet.ts";
 
+/** How long a facet may take to let go of its links; one that hangs is ended all the same. */
+const DISPOSE_MILLIS = 1_000;
+
 /** How the TaskExecutor's object reaches its facet and its peers. */
 export interface FacetPlatform {
   /** The facet of `module`; loaded when it is first used. */
@@ -45,9 +48,14 @@ export class FacetTaskHostFactory implements TaskHostFactory {
     const facet = this.#facet;
     this.#facet = undefined;
     if (facet === undefined) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const patience = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, DISPOSE_MILLIS);
+    });
     try {
-      await facet.dispose();
+      await Promise.race([facet.dispose(), patience]);
     } finally {
+      clearTimeout(timer);
       this.#platform.abortFacet("the TaskExecutor closed its task host");
     }
   }

@@ -88,7 +88,7 @@ export class CoreJob {
       const instanceId = brandId<InstanceID>(`instance-${index}`);
       const { jobId } = this.#job;
       const registration = { resourceId, address: resourceId, instanceId, jobId, slots: SLOTS_PER_TASK_EXECUTOR };
-      this.#job.registerTaskManager({ registration, gateway }, []);
+      this.#job.registerTaskManager({ registration, incarnation: 1, gateway }, []);
       const offers = Array.from({ length: SLOTS_PER_TASK_EXECUTOR }, (_, slotIndex) => ({
         allocationId: brandId<AllocationID>(`slot-${index}-${slotIndex}`),
         slotIndex,

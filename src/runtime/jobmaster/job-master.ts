@@ -169,14 +169,15 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
     // C6
     if (job === undefined) return { kind: "rejection", reason: `this JobMaster does not run job ${jobId}` };
     const success = { kind: "success", jobMasterId: this.getFencingToken() } as const;
+    const incarnation = this.sender?.incarnation ?? 0;
     if (job.isRegistered(registration)) return success;
     // The caller may be an instance that was superseded: a fresh connection reaches the present one.
     return this.ask(
       this.connect(TaskExecutorGateway, registration.address),
       (gateway): Registration => {
         if (this.#running !== job) return { kind: "rejection", reason: `job ${jobId} has ended` };
-        job.registerTaskManager({ registration, gateway }, tasks);
-        return success;
+        if (job.registerTaskManager({ registration, incarnation, gateway }, tasks)) return success;
+        return { kind: "failure", reason: `a later instance of ${registration.resourceId} has registered` };
       },
       (error) => ({ kind: "failure", reason: `${registration.address} cannot be called back: ${error.message}` }),
     );

@@ -176,10 +176,14 @@ export class RunningJob {
     return known?.instanceId === registration.instanceId;
   }
 
-  /** @param tasks what it runs of an earlier life. */
-  registerTaskManager(taskManager: RegisteredTaskManager, tasks: readonly RunningTask[]): void {
+  /**
+   * @param tasks what it runs of an earlier life.
+   * @returns false if a later instance of it is registered.
+   */
+  registerTaskManager(taskManager: RegisteredTaskManager, tasks: readonly RunningTask[]): boolean {
     const { resourceId } = taskManager.registration;
-    if (this.isRegistered(taskManager.registration)) return;
+    if (this.isRegistered(taskManager.registration)) return true;
+    if (this.#taskManagers.isSuperseded(taskManager)) return false;
     if (this.#taskManagers.get(resourceId) !== undefined) {
       const cause = new SluiceException(
         "TASK_MANAGER",
@@ -188,15 +192,17 @@ export class RunningJob {
       this.#removeTaskManager(resourceId, serializeThrowable(cause, { infrastructure: true }));
     }
     // What the loss of the old instance led to may have been the job's end.
-    if (this.#ended) return;
+    if (this.#ended) return true;
     this.#taskManagers.add(taskManager);
     if (this.#execution.reconciliation !== undefined) {
-      return this.#execution.reconciliation.report(resourceId, tasks);
+      this.#execution.reconciliation.report(resourceId, tasks);
+      return true;
     }
     const strays = tasks
       .map(({ attemptId }) => attemptId)
       .filter((id) => this.#execution.graph.execution(id) === undefined);
     this.#execution.endStrayTasks(resourceId, strays);
+    return true;
   }
 
   /** @returns the accepted ones; `undefined` if the TaskExecutor is not registered. */
@@ -250,6 +256,7 @@ export class RunningJob {
     for (const { attemptId, metrics } of payload.metrics) {
       this.#execution.handle({ kind: "metrics-reported", attemptId, metrics });
     }
+    if (payload.endOfData !== undefined) this.endOfData(payload.endOfData);
     const deployed = new Set(payload.deployed);
     // A copy: the first one that is gone may fail the whole job over.
     for (const execution of Array.from(graph.executionsOn(resourceId))) {

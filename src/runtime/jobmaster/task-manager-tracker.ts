@@ -11,6 +11,8 @@ import type { JobMasterServices } from "./job-master-services.ts";
 /** A TaskExecutor that has registered and answered on a fresh connection. */
 export interface RegisteredTaskManager {
   readonly registration: TaskExecutorRegistration;
+  /** Of the instance that registered: instances of one object are ordered by it. */
+  readonly incarnation: number;
   readonly gateway: TaskExecutorGateway;
 }
 
@@ -50,6 +52,12 @@ export class TaskManagerTracker {
 
   get(resourceId: ResourceID): RegisteredTaskManager | undefined {
     return this.#registered.get(resourceId);
+  }
+
+  /** Whether a later instance of this TaskExecutor has registered meanwhile: this one was superseded and is not to replace it. */
+  isSuperseded({ registration, incarnation }: Omit<RegisteredTaskManager, "gateway">): boolean {
+    const known = this.#registered.get(registration.resourceId);
+    return known !== undefined && known.incarnation > incarnation;
   }
 
   get all(): readonly RegisteredTaskManager[] {

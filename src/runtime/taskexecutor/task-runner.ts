@@ -19,6 +19,7 @@ import type {
   TaskHostFactory,
   TaskHostReport,
 } from "./task-host.ts";
+import { TaskHostWatchdog } from "./task-host-watchdog.ts";
 import { TaskPump } from "./task-pump.ts";
 import type { TaskHostRun } from "./task-pump.ts";
 import { TaskTable } from "./task-table.ts";
@@ -46,6 +47,7 @@ export class TaskRunner {
   readonly #listener: TaskRunnerListener;
   readonly #tasks: TaskTable;
   readonly #pump: TaskPump;
+  readonly #watchdog: TaskHostWatchdog;
   readonly #submissions = new Set<Promise<void>>();
   #host: TaskHost | undefined;
 
@@ -59,6 +61,7 @@ export class TaskRunner {
     this.#self = host.self;
     this.#listener = listener;
     this.#tasks = new TaskTable(services.storage);
+    this.#watchdog = new TaskHostWatchdog(services.executor);
     this.#pump = new TaskPump(services, () => this.#nextRun());
   }
 
@@ -85,6 +88,11 @@ export class TaskRunner {
     return this.#tasks.liveIn(allocationId).length > 0;
   }
 
+  /** Changes when all tasks have come to rest, or have come to rest anew; `undefined` while any works. */
+  get rest(): string | undefined {
+    return this.#tasks.rest;
+  }
+
   payload(): TaskExecutorToJobMasterPayload {
     return this.#tasks.deployed();
   }
@@ -94,7 +102,7 @@ export class TaskRunner {
    */
   submit(descriptor: TaskDeploymentDescriptor): void {
     const { attemptId, allocationId, jobId, attemptNumber, jobVertexId, subtaskIndex } = descriptor;
-    const host = (this.#host ??= this.#hosts.open(this.#self, descriptor.module));
+    const host = (this.#host ??= this.#watchdog.watch(this.#hosts.open(this.#self, descriptor.module)));
     if (!this.#tasks.add({ attemptId, allocationId, jobId }, { attemptNumber, jobVertexId, subtaskIndex })) {
       throw new SluiceException("TASK_SUBMISSION", `attempt ${attemptId} was submitted before`);
     }
@@ -111,7 +119,7 @@ export class TaskRunner {
       (error) => {
         this.#submissions.delete(submission);
         // No answer of the host's own: it is gone, and with it all else that it held.
-        if (SluiceException.is(error, "UNEXPECTED") && this.#host === host) this.#onHostLost(error);
+        if (isNoAnswer(error) && this.#host === host) this.#onHostLost(error);
         else this.#onSubmissionFailed(attemptId, error);
         return undefined;
       },
@@ -201,6 +209,7 @@ export class TaskRunner {
   /** Ends the host with everything in it. Idempotent. */
   closeHost(): Promise<void> {
     this.#host = undefined;
+    this.#watchdog.close();
     return this.#hosts.close(this.#self);
   }
 
@@ -294,4 +303,9 @@ export class TaskRunner {
   #has(attemptId: ExecutionAttemptID): boolean {
     return this.#tasks.get(attemptId) !== undefined;
   }
+}
+
+/** Nothing that the host itself said: it is gone, or hangs. */
+function isNoAnswer(error: SluiceException): boolean {
+  return SluiceException.is(error, "UNEXPECTED") || SluiceException.is(error, "TIMEOUT");
 }

@@ -2,10 +2,11 @@ import type { AllocationID, ExecutionAttemptID, JobID } from "../../common/ids.t
 import { SluiceException } from "../../common/exceptions.ts";
 import type { EndpointStorage } from "../../rpc/ports/storage.ts";
 import { isTerminalExecutionState } from "../messages/execution-state.ts";
-import type { AttemptMetrics } from "../messages/heartbeat-payloads.ts";
+import type { AttemptMetrics, TaskExecutorToJobMasterPayload } from "../messages/heartbeat-payloads.ts";
 import type { RunningTask } from "../messages/running-task.ts";
 import { serializeThrowable } from "../messages/serialized-throwable.ts";
 import type { TaskExecutionState } from "../messages/task-execution-state.ts";
+import type { TaskIdleness } from "../messages/task-idleness.ts";
 import type { TaskMetrics } from "../messages/task-metrics.ts";
 import { storedValue } from "../stored-value.ts";
 
@@ -34,6 +35,7 @@ export interface Task extends StoredTask {
   /** To be cancelled as soon as the host has taken it. */
   readonly cancelRequested: boolean;
   readonly metrics?: TaskMetrics;
+  readonly idle?: TaskIdleness | undefined;
 }
 
 const NEW_TASK = {
@@ -86,6 +88,17 @@ export class TaskTable {
     return [...this.#tasks.values()];
   }
 
+  /** How the live tasks are at rest; `undefined` while any works. */
+  get rest(): string | undefined {
+    let rest = "";
+    for (const { attemptId, terminal, idle } of this.#tasks.values()) {
+      if (terminal !== undefined) continue;
+      if (idle === undefined) return undefined;
+      rest += `${attemptId} ${idle.sinceCheckpointId ?? ""} ${idle.dueMillis ?? ""};`;
+    }
+    return rest;
+  }
+
   /** Attempts that have not ended. */
   live(): readonly Task[] {
     return this.all().filter(({ terminal }) => terminal === undefined);
@@ -135,7 +148,7 @@ export class TaskTable {
   }
 
   updateMetrics(metrics: readonly AttemptMetrics[]): void {
-    for (const { attemptId, metrics: counters } of metrics) this.#update(attemptId, { metrics: counters });
+    for (const { attemptId, metrics: counters, idle } of metrics) this.#update(attemptId, { metrics: counters, idle });
   }
 
   /**
@@ -167,11 +180,15 @@ export class TaskTable {
   }
 
   /** For the JobMaster's heartbeat: what it may count on, attempts included whose end it has not acknowledged (DEP-05). */
-  deployed(): { readonly deployed: readonly ExecutionAttemptID[]; readonly metrics: readonly AttemptMetrics[] } {
+  deployed(): TaskExecutorToJobMasterPayload {
     const attached = this.all().filter(({ detached }) => !detached);
+    const endOfData = attached.flatMap((task) => (task.endOfData ? [task.attemptId] : []));
     return {
       deployed: attached.map(({ attemptId }) => attemptId),
-      metrics: attached.flatMap(({ attemptId, metrics }) => (metrics === undefined ? [] : [{ attemptId, metrics }])),
+      metrics: attached.flatMap(({ attemptId, metrics, idle }) =>
+        metrics === undefined ? [] : [{ attemptId, metrics, ...(idle === undefined ? {} : { idle }) }],
+      ),
+      ...(endOfData.length === 0 ? {} : { endOfData }),
     };
   }
 

@@ -63,6 +63,22 @@ describe("a job from its start to its end", () => {
     expect(harness.clock.pending).toBe(0);
   });
 
+  it("CP-29: a lost notice of the end of the data is made good by the next heartbeat", async () => {
+    const harness = harnessOf([{ parallelism: 1 }], { checkpointing: undefined });
+    await harness.run();
+    const deployed = await harness.attempts();
+    const beat = async (): Promise<void> => {
+      harness
+        .jobMaster()
+        .heartbeatFromTaskManager(harness.resourceId(0), { deployed, metrics: [], endOfData: deployed });
+      await harness.clock.settle();
+    };
+    expect(harness.argsOf("triggerCheckpoint")).toEqual([]);
+    await beat();
+    await beat();
+    expect(harness.argsOf("triggerCheckpoint")).toMatchObject([[deployed, { checkpointId: 1 }, 1]]);
+  });
+
   it("HA-04, HA-07: the hand-over is repeated until acknowledged, only then is the job released, and it never starts again", async () => {
     const harness = harnessOf([{ parallelism: 1 }]);
     await harness.run();

@@ -4,6 +4,7 @@ import { brandId } from "../../../src/common/ids.ts";
 import type { JobID } from "../../../src/common/ids.ts";
 import { Later } from "../../../src/rpc/later.ts";
 import { testingJobGraph } from "../../../src/testing/testing-job-graph.ts";
+import { TASK_HOST_TIMEOUT } from "../../../src/runtime/taskexecutor/task-host-watchdog.ts";
 import type { SlotOffer } from "../../../src/runtime/messages/slots.ts";
 import {
   ADDRESS,
@@ -268,6 +269,7 @@ describe("a TaskExecutor's tasks", () => {
     world.hosts.crash(RESOURCE_ID);
     await world.clock.advance(SECOND);
     expect(world.states().at(-1)).toBe("1:FAILED");
+    world.hosts.script.hangs = false;
     await world.submit(2);
     await world.clock.advance(SECOND);
     expect(world.states().at(-1)).toBe("2:RUNNING");
@@ -379,6 +381,18 @@ describe("a TaskExecutor", () => {
     expect(world.hosts.load.get(RESOURCE_ID)).toBe(1);
   });
 
+  it("CP-29 says with every heartbeat which tasks have emitted all their data", async () => {
+    using world = new TaskExecutorWorld({ bounded: true });
+    await world.active();
+    await world.submit(1);
+    await world.clock.advance(SECOND);
+    for (const _ of [1, 2]) {
+      world.taskExecutor.heartbeatFromJobManager(jobMasterId(1), { allocations: [allocation(0), allocation(1)] });
+      await world.clock.advance(0);
+      expect(world.sent("heartbeatFromTaskManager").at(-1)?.[1]).toMatchObject({ endOfData: [attempt(1)] });
+    }
+  });
+
   it("HB-11 ignores heartbeats of others than its own masters (H8)", async () => {
     using world = new TaskExecutorWorld();
     await world.active();
@@ -454,6 +468,30 @@ describe("a TaskExecutor", () => {
       code("TASK_MANAGER"),
     );
     expect(await world.slotStates()).toEqual(["ACTIVE", "ACTIVE"]);
+  });
+
+  it("gives up a task host that hangs: its tasks fail, the next one gets another host", async () => {
+    using world = new TaskExecutorWorld();
+    await world.active();
+    await world.submit(1);
+    await world.clock.advance(SECOND);
+    const hangs = world.hosts.open(RESOURCE_ID);
+    world.hosts.script.hangs = true;
+    for (let waited = 0; waited < TASK_HOST_TIMEOUT; waited += 10 * SECOND) {
+      expect(world.states()).toEqual(["1:INITIALIZING", "1:RUNNING"]);
+      world.taskExecutor.heartbeatFromJobManager(jobMasterId(1), { allocations: [allocation(0), allocation(1)] });
+      await world.clock.advance(10 * SECOND);
+    }
+    await world.clock.advance(SECOND);
+    expect(world.states()).toEqual(["1:INITIALIZING", "1:RUNNING", "1:FAILED"]);
+    expect(world.sent("updateTaskExecutionState").at(-1)).toMatchObject([
+      [{ failure: { code: "TIMEOUT", message: "the task host did not answer run within 60000 ms" } }],
+    ]);
+    world.hosts.script.hangs = false;
+    await world.submit(2);
+    await world.clock.advance(SECOND);
+    expect(world.states().at(-1)).toBe("2:RUNNING");
+    expect(world.hosts.open(RESOURCE_ID)).not.toBe(hangs);
   });
 
   it("ends itself if the ResourceManager does not want it (HB-09)", async () => {
