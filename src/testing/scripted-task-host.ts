@@ -189,6 +189,10 @@ class ScriptedTaskHost implements TaskHost {
       }
       task.running = true;
       this.#push(task, "RUNNING");
+      if (task.descriptor.restore?.final === true) {
+        this.#end(attemptId, "FINISHED");
+        continue;
+      }
       if (script.bounded && task.descriptor.inputGates.length === 0) this.#endOfData.push(attemptId);
     }
   }

@@ -112,7 +112,7 @@ export type CheckpointEffect =
 
 /** How a request ended. */
 export type RequestOutcome =
-  | { readonly kind: "completed"; readonly checkpointId: number; readonly pointer: string }
+  | { readonly kind: "completed"; readonly checkpoint: StoredCheckpoint }
   | { readonly kind: "failed"; readonly failure: SerializedThrowable };
 
 export interface CheckpointDecision {

@@ -90,7 +90,7 @@ export function decideCompleted(
       ...subsumed.events,
     ],
     effects: [
-      ...settled(pending, { kind: "completed", checkpointId, pointer }),
+      ...settled(pending, { kind: "completed", checkpoint }),
       { kind: "notify-complete", checkpointId, timestampMillis: checkpoint.triggerTimestampMillis },
       ...subsumed.effects,
       ...discard(
@@ -108,9 +108,9 @@ function decideSavepointCompleted(
   environment: CheckpointEnvironment,
 ): CheckpointDecision {
   const { pending, checkpoint } = completed;
-  const { checkpointId, pointer, triggerTimestampMillis } = checkpoint;
+  const { checkpointId, triggerTimestampMillis } = checkpoint;
   const event = { kind: "savepoint-completed", checkpoint, nowMillis: environment.nowMillis } as const;
-  const effects = settled(pending, { kind: "completed", checkpointId, pointer });
+  const effects = settled(pending, { kind: "completed", checkpoint });
   if (!stopsTasks(pending.request)) return { events: [event], effects };
   const subsumed = decideSubsumed(state, checkpointId, environment);
   return {

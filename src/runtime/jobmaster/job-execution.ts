@@ -54,6 +54,10 @@ export class JobExecution {
   readonly #stats: CheckpointStatsTracker;
   #checkpointing: Checkpointing | undefined;
   #restoreOf: (execution: Execution) => TaskRestore | undefined = () => undefined;
+  /** The job has stopped with this savepoint: attempts that start from now on only commit it. */
+  #stoppedAt: StoredCheckpoint | undefined;
+  /** Such attempts have been started. */
+  #finishing = false;
   /** Until it is decided which tasks of an earlier life go on. */
   #reconciliation: { readonly tasks: TaskReconciliation; readonly cause: SerializedThrowable } | undefined;
   /** Attempts that finished, and whether a source may have come to its end, since the coordinator was last told. */
@@ -109,8 +113,9 @@ export class JobExecution {
   create(recovery: SerializedThrowable | undefined): void {
     const { storage } = this.#parts;
     const { ending } = storage;
-    const lost = ending === undefined ? recovery : undefined;
-    if (lost !== undefined) {
+    const lost = ending === undefined || ending.kind === "stop" ? recovery : undefined;
+    // Tasks of a job that has stopped may have ended, with nobody left who knows: none is waited for.
+    if (lost !== undefined && ending === undefined) {
       this.#reconciliation = { tasks: new TaskReconciliation(storage.deployedAttempts), cause: lost };
     }
     const attemptNumber = storage.attemptNumber + 1;
@@ -142,6 +147,11 @@ export class JobExecution {
     );
     if (this.#reconciliation === undefined) this.#restoreState();
     this.handle({ kind: "start" });
+  }
+
+  /** The job has stopped with `savepoint`: there is no way back behind it, whatever is lost from now on. */
+  stopAt(savepoint: StoredCheckpoint): void {
+    this.#stoppedAt = savepoint;
   }
 
   handle(input: SchedulerInput): void {
@@ -225,18 +235,21 @@ export class JobExecution {
   }
 
   #restoreState(): void {
-    const checkpoint = this.#checkpointing?.latestCompleted;
+    const stoppedAt = this.#stoppedAt;
+    const checkpoint = stoppedAt ?? this.#checkpointing?.latestCompleted;
     if (checkpoint === undefined) return;
     try {
       const { savepointRestoreSettings } = this.graph.jobGraph;
-      this.#restoreOf = assignState(checkpoint, this.graph.jobGraph, {
+      const restoreOf = assignState(checkpoint, this.graph.jobGraph, {
         allowNonRestoredState: savepointRestoreSettings?.allowNonRestoredState ?? false,
       });
+      this.#finishing = stoppedAt !== undefined;
+      this.#restoreOf = stoppedAt === undefined ? restoreOf : (execution) => finalRestore(restoreOf(execution));
     } catch (cause) {
       // FO-11; the same checkpoint will not fit the next time either.
       return this.handle({ kind: "global-failure", failure: serializeThrowable(cause, { nonRecoverable: true }) });
     }
-    this.#checkpointing?.handle({ kind: "restore" });
+    if (stoppedAt === undefined) this.#checkpointing?.handle({ kind: "restore" });
   }
 
   #perform(effect: SchedulerEffect): void {
@@ -281,7 +294,8 @@ export class JobExecution {
     const checkpointing = this.#checkpointing;
     if (checkpointing === undefined) return;
     const { status, counts, size } = this.graph;
-    const runs = status === "RUNNING" && counts.RUNNING > 0 && counts.RUNNING + counts.FINISHED === size;
+    const runs =
+      !this.#finishing && status === "RUNNING" && counts.RUNNING > 0 && counts.RUNNING + counts.FINISHED === size;
     const wasActive = checkpointing.active;
     const finished = this.#finished;
     this.#finished = [];
@@ -304,4 +318,8 @@ export class JobExecution {
     const failure = serializeThrowable(cause, { infrastructure: true });
     this.handle({ kind: "slots-lost", allocationIds: new Set([slot.allocationId]), failure });
   }
+}
+
+function finalRestore(restore: TaskRestore | undefined): TaskRestore | undefined {
+  return restore && { ...restore, final: true };
 }

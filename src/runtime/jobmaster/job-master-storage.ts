@@ -33,6 +33,8 @@ export interface StoredJob {
 /** An end that was decided and may not be reached yet: no recovery starts the job again. */
 export type StoredEnding =
   | { readonly kind: "cancel" }
+  /** With the savepoint at `location`, which is complete; what its tasks had staged is to be committed yet. */
+  | { readonly kind: "stop"; readonly location: string }
   | { readonly kind: "fail"; readonly failure?: SerializedThrowable };
 
 /** Who has acknowledged the end of the job. */

@@ -81,9 +81,10 @@ export class RunningJob {
           return this.#execution.checkpointing !== undefined;
         },
         onCancel: () => this.cancel(),
-        onStopping: (failure) => {
-          // Whoever comes after this life must not start the job again: its tasks may have ended and committed.
-          storage.putEnding({ kind: "fail", failure });
+        onStopping: (savepoint, { location, failure }) => {
+          // Nobody must start the job again from an older checkpoint: its tasks may have ended and committed.
+          storage.putEnding({ kind: "stop", location });
+          this.#execution.stopAt(savepoint);
           this.#execution.handle({ kind: "stopping", failure });
         },
       },
@@ -98,14 +99,24 @@ export class RunningJob {
     if (this.#ended) return;
     this.#resourceManager.start();
     const recovery = new CheckpointRecovery(services, this.#checkpointStorage);
+    const onUnreadable = (failure: SerializedThrowable): void =>
+      this.#execution.handle({ kind: "global-failure", failure });
+    const { ending } = storage;
+    if (ending?.kind === "stop") {
+      const settings = { restorePath: ending.location, allowNonRestoredState: false, claimMode: "NO_CLAIM" } as const;
+      return recovery.read({ pointers: [], settings }, { onRead: (found) => this.#finish(found), onUnreadable });
+    }
     const settings = this.#execution.graph.jobGraph.savepointRestoreSettings;
     recovery.read(
       { pointers: storage.checkpoints, settings },
-      {
-        onRead: (completed) => this.#start(completed),
-        onUnreadable: (failure) => this.#execution.handle({ kind: "global-failure", failure }),
-      },
+      { onRead: (completed) => this.#start(completed), onUnreadable },
     );
+  }
+
+  /** An earlier life has stopped the job with this savepoint: what is left to do is to commit it. */
+  #finish([savepoint]: readonly StoredCheckpoint[]): void {
+    if (savepoint !== undefined) this.#execution.stopAt(savepoint);
+    this.#execution.start([]);
   }
 
   #start(completed: readonly StoredCheckpoint[]): void {

@@ -2,6 +2,7 @@ import { SluiceException } from "../../common/exceptions.ts";
 import type { JobID } from "../../common/ids.ts";
 import type { RequestOutcome } from "../checkpoint/checkpoint-messages.ts";
 import type { AwaitedRequest, SavepointRequest } from "../checkpoint/checkpoint-request.ts";
+import type { StoredCheckpoint } from "../checkpoint/completed-checkpoint.ts";
 import { SnapshotLocation } from "../checkpoint/snapshot-location.ts";
 import type { JobStatus } from "../messages/job-status.ts";
 import { serializeThrowable, type SerializedThrowable } from "../messages/serialized-throwable.ts";
@@ -18,8 +19,11 @@ export interface SavepointOperationsListener {
   /** Hands the request to the checkpoint coordinator. @returns false if the job has none yet. */
   onRequest(request: AwaitedRequest): boolean;
   onCancel(): void;
-  /** All tasks are ending: a failure from here on ends the job with this failure instead of a restart (SVP-08). */
-  onStopping(failure: SerializedThrowable): void;
+  /** All tasks are ending: a failure of a task from here on ends the job with this failure instead of a restart (SVP-08). */
+  onStopping(
+    savepoint: StoredCheckpoint,
+    stop: { readonly location: string; readonly failure: SerializedThrowable },
+  ): void;
 }
 
 const NAME_ID_CHARACTERS = 6;
@@ -54,9 +58,10 @@ export class SavepointOperations {
     return this.#storage.operations.map(({ triggerId, status }) => ({ triggerId, status }));
   }
 
-  /** Whatever an earlier life of the JobMaster had begun has failed. */
+  /** Whatever an earlier life of the JobMaster had begun has failed, unless its savepoint is complete. */
   recover(): void {
     for (const operation of this.#inProgress()) {
+      if (operation.stoppedAt !== undefined) continue;
       this.#end(operation, this.#failed("the JobMaster lost its memory while it was in progress; ask again"));
     }
   }
@@ -86,11 +91,11 @@ export class SavepointOperations {
     if (outcome.kind === "failed") {
       return this.#end(operation, { kind: "failed", failure: outcome.failure, endedMillis: clock.now() });
     }
-    const { checkpointId } = outcome;
+    const { checkpointId } = outcome.checkpoint;
     const location = request.kind === "savepoint" ? nameOf(request) : `jobs/${this.#jobId}/chk-${checkpointId}`;
     if (request.kind === "savepoint" && request.afterwards !== "go-on" && request.afterwards !== "cancel") {
       this.#storage.putOperation({ ...operation, stoppedAt: { checkpointId, location } });
-      return this.#listener.onStopping(stoppedButFailed(location));
+      return this.#listener.onStopping(outcome.checkpoint, { location, failure: stoppedButFailed(location) });
     }
     this.#end(operation, { kind: "completed", checkpointId, location, endedMillis: clock.now() });
     if (request.kind === "savepoint" && request.afterwards === "cancel") this.#listener.onCancel();

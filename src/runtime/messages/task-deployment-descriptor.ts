@@ -62,4 +62,6 @@ export interface TaskRestore {
   readonly state: readonly StateHandle[];
   /** Others have them too: it takes its key groups, and its share of what several divide among them. */
   readonly shared?: readonly StateHandle[];
+  /** The job has stopped with this savepoint already: the task commits what is pending in it, and is FINISHED (SVP-06). */
+  readonly final?: boolean;
 }

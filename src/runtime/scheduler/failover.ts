@@ -86,7 +86,9 @@ function decideReaction(
   const { nowMillis } = environment;
   const { cause, regions } = failing;
   // A job that does not run has nothing to restart: it could not be built.
-  const failure = state.stopping ?? (graph.status === "CREATED" ? { ...cause, nonRecoverable: true } : cause);
+  // What the platform took of a job that has stopped can be made good: what is left of its tasks repeats nothing.
+  const stopped = cause.infrastructure === true ? undefined : state.stopping;
+  const failure = stopped ?? (graph.status === "CREATED" ? { ...cause, nonRecoverable: true } : cause);
   const strategy = graph.jobGraph.configuration.restartStrategy;
   const decision = decideRestart(strategy, graph.restarts, { failure, ...environment });
   if (decision.kind === "fail") {

@@ -348,6 +348,7 @@ export class StreamTask {
     this.#state = "RUNNING";
     this.#time.sample(clock.now(), "idle");
     this.#reportState("RUNNING");
+    if (descriptor.restore?.final === true) return this.#end("FINISHED");
     this.channels.gate.open();
   }
 

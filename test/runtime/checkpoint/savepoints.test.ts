@@ -24,7 +24,9 @@ function outcomes(effects: readonly CheckpointEffect[]): Record<string, string> 
   return Object.fromEntries(
     settled.map(({ request, outcome }) => [
       request.requestId,
-      outcome.kind === "completed" ? `${outcome.checkpointId} at ${outcome.pointer}` : outcome.failure.message,
+      outcome.kind === "completed"
+        ? `${outcome.checkpoint.checkpointId} at ${outcome.checkpoint.pointer}`
+        : outcome.failure.message,
     ]),
   );
 }

@@ -207,14 +207,53 @@ describe("stop with savepoint", () => {
     expect(handedOver(harness).failure?.stack).toMatch("Start a job from the savepoint");
   });
 
-  it("SVP-08: so does a loss of the JobMaster's memory: an older checkpoint would repeat what was committed", async () => {
-    const harness = await runningJob();
+  /** Stopped, the savepoint complete, one task ended. */
+  async function stoppedJob(): Promise<JobMasterHarness> {
+    const harness = await runningJob([{ parallelism: 2 }], { checkpointing: EVERY_SECOND });
     await harness.jobMaster().stopWithSavepoint("a", "dir", false);
     await harness.acknowledge(1);
+    const [first = expect.fail("no attempt")] = await harness.attempts();
+    await harness.report(first, "FINISHED");
+    return harness;
+  }
+
+  async function expectFinish(harness: JobMasterHarness, subtasks: readonly number[]): Promise<void> {
+    expect(harness.deployed.slice(2)).toMatchObject(
+      subtasks.map((subtaskIndex) => ({ subtaskIndex, restore: { checkpointId: 1, final: true } })),
+    );
+    await harness.runTasks();
+    const triggered = harness.argsOf("triggerCheckpoint").length;
+    await harness.advanceWithHeartbeats(20_000, [0]);
+    expect(harness.argsOf("triggerCheckpoint")).toHaveLength(triggered);
+    expect(await stateOf(harness, "a")).toEqual({ kind: "in-progress" });
+    await finishTasks(harness);
+    expect(handedOver(harness)).toMatchObject({
+      status: "FINISHED",
+      operations: [{ triggerId: "a", status: { kind: "completed", location: expect.stringMatching(NAME) } }],
+    });
+  }
+
+  it("over SVP-08: a loss of the JobMaster's memory costs nothing: its next life commits the savepoint and ends", async () => {
+    const harness = await stoppedJob();
+    const left = harness.runningTasks();
+    await harness.restartJobMaster();
+    await harness.addTaskExecutor(0, "second", left);
+    await expectFinish(harness, [0, 1]);
+  });
+
+  it("over SVP-08: so does a loss of a TaskExecutor, which is nothing that a task did", async () => {
+    const harness = await stoppedJob();
+    await harness.addTaskExecutor(0, "second");
+    await harness.clock.advance(1_000);
+    await expectFinish(harness, [1]);
+  });
+
+  it("SVP-08: a savepoint that is gone by then fails the job", async () => {
+    const harness = await stoppedJob();
+    for (const key of await keysOf(harness)) await harness.objects.delete([key]);
     await harness.restartJobMaster();
     expect(handedOver(harness)).toMatchObject({ status: "FAILED" });
-    expect(failureOf(handedOver(harness).operations?.[0]?.status)).toBeDefined();
-    expect(handedOver(harness).failure?.stack).toMatch("savepoints/dir/savepoint-");
+    expect(failureOf(handedOver(harness).operations?.[0]?.status)).toMatch("is complete, but the job failed");
   });
 
   it("CP-24: a task that declines fails the job over, which goes on", async () => {
