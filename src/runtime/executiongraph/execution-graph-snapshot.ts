@@ -24,7 +24,7 @@ export function snapshotExecutionGraph(
       maxParallelism: jobVertex.maxParallelism,
       slotSharingGroup: jobVertex.slotSharingGroup,
       inputs: jobVertex.inputs,
-      executions: executions.map(snapshotExecution),
+      executions: executions.map((execution) => snapshotExecution(graph, execution)),
     })),
     ...(graph.failure === undefined ? {} : { failure: graph.failure }),
     exceptionHistory: graph.exceptionHistory,
@@ -33,13 +33,13 @@ export function snapshotExecutionGraph(
   };
 }
 
-function snapshotExecution(execution: Execution): ExecutionInfo {
+function snapshotExecution(graph: ExecutionGraph, execution: Execution): ExecutionInfo {
   return {
     attemptId: execution.attemptId,
     attemptNumber: execution.attemptNumber,
     subtaskIndex: execution.subtaskIndex,
     state: execution.state,
-    stateTimestamps: { ...execution.stateTimestamps },
+    stateTimestamps: graph.stateTimestampsOf(execution),
     metrics: execution.metrics,
     ...(execution.slot === undefined ? {} : { location: execution.slot.location }),
     ...(execution.failure === undefined ? {} : { failure: execution.failure }),

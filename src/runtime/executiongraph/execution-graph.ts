@@ -1,5 +1,6 @@
 import { SluiceException } from "../../common/exceptions.ts";
 import type { ExecutionAttemptID, ResourceID } from "../../common/ids.ts";
+import { placeOf } from "../messages/execution-attempt-id.ts";
 import type { ExecutionState } from "../messages/execution-state.ts";
 import { isTerminalExecutionState } from "../messages/execution-state.ts";
 import type { ExceptionHistoryEntry } from "../messages/execution-graph-info.ts";
@@ -7,16 +8,23 @@ import { JOB_STATUSES, type JobStatus } from "../messages/job-status.ts";
 import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { JobGraph, JobVertex } from "../jobgraph/job-graph.ts";
 import { ExceptionHistory } from "./exception-history.ts";
-import { newExecution, zeroPerState, type AttemptPlace, type Execution, type MutableExecution } from "./execution.ts";
+import { newExecution, zeroPerState, type Execution, type MutableExecution, type NewAttempt } from "./execution.ts";
 import { canTransitionExecution } from "./execution-transitions.ts";
 import type { ExecutionGraphEvent } from "./execution-graph-events.ts";
 import { canTransitionJob } from "./job-status-transitions.ts";
 import { NO_RESTARTS, type RestartCounts } from "./restart-counts.ts";
+import { StateTimestamps } from "./state-timestamps.ts";
 
 /** One vertex with the current attempt of each of its subtasks. */
 export interface ExecutionJobVertex {
   readonly jobVertex: JobVertex;
   readonly executions: readonly Execution[];
+}
+
+interface MutableJobVertex extends ExecutionJobVertex {
+  /** Place of its first subtask. */
+  readonly first: number;
+  readonly executions: MutableExecution[];
 }
 
 /** What earlier lives of the JobMaster left behind. */
@@ -34,8 +42,11 @@ export class ExecutionGraph {
   readonly jobGraph: JobGraph;
   /** Number of subtasks. */
   readonly size: number;
-  readonly #vertices: { readonly jobVertex: JobVertex; executions: MutableExecution[] }[];
-  readonly #byAttempt = new Map<ExecutionAttemptID, MutableExecution>();
+  readonly #vertices: readonly MutableJobVertex[];
+  /** By place. A wide job has a hundred thousand: what is in a row is found and walked at the speed of memory, a map is not. */
+  readonly #executions: MutableExecution[] = [];
+  readonly #vertexOf: Uint32Array;
+  readonly #stateTimestamps: StateTimestamps;
   readonly #counts = zeroPerState();
   readonly #statusTimestamps: Record<JobStatus, number>;
   readonly #exceptions: ExceptionHistory;
@@ -47,7 +58,17 @@ export class ExecutionGraph {
   constructor(jobGraph: JobGraph, submittedMillis: number, history?: ExecutionGraphHistory) {
     this.jobGraph = jobGraph;
     this.size = jobGraph.vertices.reduce((sum, vertex) => sum + vertex.parallelism, 0);
-    this.#vertices = jobGraph.vertices.map((jobVertex) => ({ jobVertex, executions: [] }));
+    let first = 0;
+    this.#vertices = jobGraph.vertices.map((jobVertex) => {
+      const vertex = { jobVertex, first, executions: [] };
+      first += jobVertex.parallelism;
+      return vertex;
+    });
+    this.#vertexOf = new Uint32Array(this.size);
+    for (const [index, vertex] of this.#vertices.entries()) {
+      this.#vertexOf.fill(index, vertex.first, vertex.first + vertex.jobVertex.parallelism);
+    }
+    this.#stateTimestamps = new StateTimestamps(this.size);
     this.#statusTimestamps = zeroPerStatus();
     this.#statusTimestamps.INITIALIZING = submittedMillis;
     this.#restarts = history?.restarts ?? NO_RESTARTS;
@@ -90,16 +111,21 @@ export class ExecutionGraph {
 
   /** A current attempt; those of earlier restarts are unknown. */
   execution(attemptId: ExecutionAttemptID): Execution | undefined {
-    return this.#byAttempt.get(attemptId);
+    return this.#find(attemptId);
+  }
+
+  /** When the attempt entered each state; 0 if never. A copy. */
+  stateTimestampsOf({ place }: Execution): Record<ExecutionState, number> {
+    return this.#stateTimestamps.of(place);
   }
 
   /** Every current attempt, in topological order, then by subtask. */
-  *executions(): Generator<Execution, void, undefined> {
-    for (const { executions } of this.#vertices) yield* executions;
+  executions(): readonly Execution[] {
+    return this.#executions;
   }
 
-  *executionsOn(location: ResourceID): Generator<Execution, void, undefined> {
-    for (const execution of this.executions()) if (execution.slot?.location === location) yield execution;
+  executionsOn(location: ResourceID): readonly Execution[] {
+    return this.#executions.filter(({ slot }) => slot?.location === location);
   }
 
   /**
@@ -167,28 +193,28 @@ export class ExecutionGraph {
     this.#counts[execution.state] -= 1;
     this.#counts[event.state] += 1;
     execution.state = event.state;
-    execution.stateTimestamps[event.state] = event.nowMillis;
+    this.#stateTimestamps.enter(execution.place, event.state, event.nowMillis);
     if (event.failure !== undefined) execution.failure = event.failure;
     if (event.metrics !== undefined) execution.metrics = event.metrics;
   }
 
   #reset({ attempts, nowMillis }: ExecutionGraphEvent & { readonly kind: "executions-reset" }): void {
-    for (const place of attempts) {
-      const old = this.#vertices[place.vertexIndex]?.executions[place.subtaskIndex];
+    for (const attempt of attempts) {
+      const old = this.#executions[placeOf(attempt.attemptId)];
       if (old !== undefined && !isTerminalExecutionState(old.state)) {
         throw new SluiceException("ILLEGAL_STATE", `attempt ${old.attemptId}: reset while ${old.state}`);
       }
-      this.#put(place, "CREATED", nowMillis);
+      this.#put(attempt, "CREATED", nowMillis);
     }
   }
 
   #adopt({ attempts, nowMillis }: ExecutionGraphEvent & { readonly kind: "executions-adopted" }): void {
-    for (const { slot, endOfData, ...place } of attempts) {
-      const old = this.#vertices[place.vertexIndex]?.executions[place.subtaskIndex];
+    for (const { slot, endOfData, ...attempt } of attempts) {
+      const old = this.#executions[placeOf(attempt.attemptId)];
       if (old?.state !== "SCHEDULED") {
-        throw new SluiceException("ILLEGAL_STATE", `attempt ${place.attemptId}: takes a place that is ${old?.state}`);
+        throw new SluiceException("ILLEGAL_STATE", `attempt ${attempt.attemptId}: takes a place that is ${old?.state}`);
       }
-      const execution = this.#put(place, "RUNNING", nowMillis);
+      const execution = this.#put(attempt, "RUNNING", nowMillis);
       execution.slot = slot;
       execution.endOfData = endOfData;
       execution.deploymentAcknowledged = true;
@@ -196,27 +222,30 @@ export class ExecutionGraph {
   }
 
   /** Places a new attempt, over the one that was there. */
-  #put(place: AttemptPlace, state: ExecutionState, nowMillis: number): MutableExecution {
-    const { attemptId, attemptNumber, vertexIndex, subtaskIndex } = place;
-    const vertex = this.#vertices[vertexIndex];
-    if (vertex === undefined || subtaskIndex >= vertex.jobVertex.parallelism) {
-      throw new SluiceException("ILLEGAL_STATE", `attempt ${attemptId}: no subtask ${subtaskIndex} of ${vertexIndex}`);
+  #put({ attemptId, attemptNumber }: NewAttempt, state: ExecutionState, nowMillis: number): MutableExecution {
+    const place = placeOf(attemptId);
+    const vertex = this.#vertices[this.#vertexOf[place] ?? this.#vertices.length];
+    if (vertex === undefined) {
+      throw new SluiceException("ILLEGAL_STATE", `attempt ${attemptId}: no subtask ${place} of ${this.size}`);
     }
-    const old = vertex.executions[subtaskIndex];
-    if (old !== undefined) {
-      this.#byAttempt.delete(old.attemptId);
-      this.#counts[old.state] -= 1;
-    }
-    const identity = { attemptId, attemptNumber, vertex: vertex.jobVertex, subtaskIndex };
-    const execution = newExecution(identity, state, nowMillis);
+    const old = this.#executions[place];
+    if (old !== undefined) this.#counts[old.state] -= 1;
+    const subtaskIndex = place - vertex.first;
+    const execution = newExecution({ attemptId, attemptNumber, vertex: vertex.jobVertex, subtaskIndex, place }, state);
     vertex.executions[subtaskIndex] = execution;
-    this.#byAttempt.set(attemptId, execution);
+    this.#executions[place] = execution;
+    this.#stateTimestamps.begin(place, state, nowMillis);
     this.#counts[state] += 1;
     return execution;
   }
 
+  #find(attemptId: ExecutionAttemptID): MutableExecution | undefined {
+    const execution = this.#executions[placeOf(attemptId)];
+    return execution?.attemptId === attemptId ? execution : undefined;
+  }
+
   #require(attemptId: ExecutionAttemptID): MutableExecution {
-    const execution = this.#byAttempt.get(attemptId);
+    const execution = this.#find(attemptId);
     if (execution === undefined) throw new SluiceException("ILLEGAL_STATE", `attempt ${attemptId} is not in the graph`);
     return execution;
   }

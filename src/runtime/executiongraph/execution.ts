@@ -13,16 +13,14 @@ export interface AssignedSlot {
 /** Slots by subtask index: subtask i of every vertex goes to the slot of i (SCH-07). */
 export type SlotAssignment = ReadonlyMap<number, AssignedSlot>;
 
-/** Where an attempt stands in its graph. */
-export interface AttemptPlace {
+/** An attempt, whose id says where it stands in its graph. */
+export interface NewAttempt {
   readonly attemptId: ExecutionAttemptID;
   readonly attemptNumber: number;
-  readonly vertexIndex: number;
-  readonly subtaskIndex: number;
 }
 
 /** An attempt that an earlier life of the JobMaster deployed, and that runs. */
-export interface AdoptedAttempt extends AttemptPlace {
+export interface AdoptedAttempt extends NewAttempt {
   readonly slot: AssignedSlot;
   readonly endOfData: boolean;
 }
@@ -34,9 +32,9 @@ export interface Execution {
   readonly attemptNumber: number;
   readonly vertex: JobVertex;
   readonly subtaskIndex: number;
+  /** Number of the subtask among all of the graph, in the order of its vertices. */
+  readonly place: number;
   readonly state: ExecutionState;
-  /** When each state was entered; 0 if never. */
-  readonly stateTimestamps: Readonly<Record<ExecutionState, number>>;
   readonly slot: AssignedSlot | undefined;
   /** Whether its TaskExecutor acknowledged the deployment; before that its absence there says nothing (DEP-05). */
   readonly deploymentAcknowledged: boolean;
@@ -46,22 +44,23 @@ export interface Execution {
   readonly endOfData: boolean;
 }
 
-/** The graph's own view. */
-export type MutableExecution = { -readonly [Field in keyof Execution]: Execution[Field] } & {
-  readonly stateTimestamps: Record<ExecutionState, number>;
-};
+export type ExecutionIdentity = Pick<Execution, "attemptId" | "attemptNumber" | "vertex" | "subtaskIndex" | "place">;
 
+/** The graph's own view. */
+export type MutableExecution = { -readonly [Field in keyof Execution]: Execution[Field] };
+
+/** Written out: a wide job has very many, and an object that is spread or grows costs several times as much. */
 export function newExecution(
-  identity: Pick<Execution, "attemptId" | "attemptNumber" | "vertex" | "subtaskIndex">,
+  { attemptId, attemptNumber, vertex, subtaskIndex, place }: ExecutionIdentity,
   state: ExecutionState,
-  nowMillis: number,
 ): MutableExecution {
-  const stateTimestamps = zeroPerState();
-  stateTimestamps[state] = nowMillis;
   return {
-    ...identity,
+    attemptId,
+    attemptNumber,
+    vertex,
+    subtaskIndex,
+    place,
     state,
-    stateTimestamps,
     slot: undefined,
     deploymentAcknowledged: false,
     failure: undefined,
@@ -70,7 +69,6 @@ export function newExecution(
   };
 }
 
-/** Written out: objects that grow field by field cost three times as much, and a wide job has very many. */
 export function zeroPerState(): Record<ExecutionState, number> {
   return {
     CREATED: 0,

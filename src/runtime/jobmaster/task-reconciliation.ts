@@ -1,5 +1,6 @@
-import type { ExecutionAttemptID, JobVertexID, ResourceID } from "../../common/ids.ts";
+import type { ExecutionAttemptID, ResourceID } from "../../common/ids.ts";
 import type { AdoptedAttempt } from "../executiongraph/execution.ts";
+import { placeOf } from "../messages/execution-attempt-id.ts";
 import type { RunningTask } from "../messages/running-task.ts";
 import type { SchedulerState } from "../scheduler/scheduler-state.ts";
 import type { SlotPool } from "./slot-pool.ts";
@@ -47,39 +48,26 @@ export class TaskReconciliation {
 
   /** The attempts of all regions that can go on. */
   adoptable({ graph, regions }: SchedulerState, pool: SlotPool): readonly AdoptedAttempt[] {
-    const found = new Map<string, FoundTask>();
+    const found = new Map<number, FoundTask>();
     for (const task of this.#tasks.values()) {
-      const region = regions.of({ vertex: { id: task.jobVertexId }, subtaskIndex: task.subtaskIndex });
-      const isLatest = this.#deployed[region] === task.attemptNumber;
-      if (isLatest && pool.holds(task.location, task.allocationId)) found.set(placeOf(task), task);
+      const place = placeOf(task.attemptId);
+      const isLatest = this.#deployed[regions.of({ place })] === task.attemptNumber;
+      if (isLatest && pool.holds(task.location, task.allocationId)) found.set(place, task);
     }
     const attempts = new Map<number, AdoptedAttempt[]>();
     const incomplete = new Set<number>();
-    for (const [vertexIndex, { executions }] of graph.vertices.entries()) {
-      for (const { vertex, subtaskIndex } of executions) {
-        const region = regions.of({ vertex, subtaskIndex });
-        const task = found.get(placeOf({ jobVertexId: vertex.id, subtaskIndex }));
-        if (task === undefined) {
-          incomplete.add(region);
-          continue;
-        }
-        const { attemptId, attemptNumber, allocationId, location, endOfData } = task;
-        const slot = { allocationId, location };
-        const ofRegion = attempts.get(region) ?? [];
-        ofRegion.push({ attemptId, attemptNumber, vertexIndex, subtaskIndex, slot, endOfData });
-        attempts.set(region, ofRegion);
+    for (const { place } of graph.executions()) {
+      const region = regions.of({ place });
+      const task = found.get(place);
+      if (task === undefined) {
+        incomplete.add(region);
+        continue;
       }
+      const { attemptId, attemptNumber, allocationId, location, endOfData } = task;
+      const ofRegion = attempts.get(region) ?? [];
+      ofRegion.push({ attemptId, attemptNumber, slot: { allocationId, location }, endOfData });
+      attempts.set(region, ofRegion);
     }
     return [...attempts].flatMap(([region, ofRegion]) => (incomplete.has(region) ? [] : ofRegion));
   }
-}
-
-function placeOf({
-  jobVertexId,
-  subtaskIndex,
-}: {
-  readonly jobVertexId: JobVertexID;
-  readonly subtaskIndex: number;
-}): string {
-  return `${jobVertexId}/${subtaskIndex}`;
 }

@@ -204,6 +204,6 @@ function allRegions(state: SchedulerState): readonly number[] {
   return Array.from({ length: state.regions.count }, (_, region) => region);
 }
 
-export function idsOf(executions: readonly Execution[]): readonly ExecutionAttemptID[] {
+export function idsOf(executions: readonly Pick<Execution, "attemptId">[]): readonly ExecutionAttemptID[] {
   return executions.map((execution) => execution.attemptId);
 }

@@ -1,12 +1,6 @@
 import type { JobVertexID } from "../../common/ids.ts";
 import type { JobGraph } from "../jobgraph/job-graph.ts";
 
-/** A subtask's place in the job: what it stays in over all its attempts. */
-export interface Subtask {
-  readonly vertex: { readonly id: JobVertexID };
-  readonly subtaskIndex: number;
-}
-
 /**
  * The pipelined regions of a job: subtasks that exchange records, directly or through others (Flink
  * `SchedulingPipelinedRegion`). All exchanges are pipelined, so regions exchange nothing: one is restarted as a whole
@@ -16,7 +10,7 @@ export interface Subtask {
 export class PipelinedRegions {
   readonly count: number;
   readonly #firstSubtask = new Map<JobVertexID, number>();
-  readonly #regionOf: readonly number[];
+  readonly #regionOf: Uint32Array;
 
   /** Linear in the subtasks and edges, whatever the number of channels. */
   constructor(jobGraph: JobGraph) {
@@ -41,18 +35,19 @@ export class PipelinedRegions {
       }
     }
     const numbers = new Map<number, number>();
-    this.#regionOf = Array.from({ length: size }, (_, subtask) => {
-      const root = joined.rootOf(subtask);
+    this.#regionOf = new Uint32Array(size);
+    for (let place = 0; place < size; place += 1) {
+      const root = joined.rootOf(place);
       const number = numbers.get(root) ?? numbers.size;
       numbers.set(root, number);
-      return number;
-    });
+      this.#regionOf[place] = number;
+    }
     this.count = numbers.size;
   }
 
-  /** The region a subtask belongs to. */
-  of({ vertex, subtaskIndex }: Subtask): number {
-    return this.#regionOf[this.#firstOf(vertex.id) + subtaskIndex] ?? 0;
+  /** The region of a subtask. */
+  of({ place }: { readonly place: number }): number {
+    return this.#regionOf[place] ?? 0;
   }
 
   #firstOf(id: JobVertexID): number {
@@ -66,10 +61,10 @@ export class PipelinedRegions {
 
 /** Union-find with path halving. */
 class DisjointSets {
-  readonly #parent: number[];
+  readonly #parent: Uint32Array;
 
   constructor(size: number) {
-    this.#parent = Array.from({ length: size }, (_, index) => index);
+    this.#parent = new Uint32Array(size).map((_, index) => index);
   }
 
   rootOf(element: number): number {

@@ -1,5 +1,6 @@
-import { brandId, type ExecutionAttemptID } from "../../common/ids.ts";
-import type { AttemptPlace, Execution } from "../executiongraph/execution.ts";
+import type { ExecutionAttemptID } from "../../common/ids.ts";
+import type { Execution, NewAttempt } from "../executiongraph/execution.ts";
+import { attemptIdOf, newAttemptBatch } from "../messages/execution-attempt-id.ts";
 import { isTerminalExecutionState } from "../messages/execution-state.ts";
 import type { JobStatus } from "../messages/job-status.ts";
 import { decideCancelTasks, decideFailover, decideRecovery, decideRecoveryRestart, idsOf } from "./failover.ts";
@@ -57,10 +58,14 @@ export function decide(
       return decideFailover(state, { failed: firstOfEachRegion(state, attemptIds), cause: input.failure }, environment);
     }
     case "slots-lost": {
-      const lost = [...graph.executions()].filter(
-        ({ slot, state: executionState }) =>
-          slot !== undefined && input.allocationIds.has(slot.allocationId) && !isTerminalExecutionState(executionState),
-      );
+      const lost = graph
+        .executions()
+        .filter(
+          ({ slot, state: executionState }) =>
+            slot !== undefined &&
+            input.allocationIds.has(slot.allocationId) &&
+            !isTerminalExecutionState(executionState),
+        );
       const failed = lost.filter((execution) => execution.state !== "CANCELING");
       const canceled = lost.filter((execution) => execution.state === "CANCELING");
       if (lost.length === 0) return NOTHING;
@@ -145,7 +150,12 @@ export function decideNext(state: SchedulerState, environment: SchedulerEnvironm
 
 /** SCH-01: the whole job is one batch. */
 function decideStart(state: SchedulerState, nowMillis: number): SchedulerDecision {
-  const { events, effects } = decideSchedule(state, [...state.graph.executions()], nowMillis);
+  const executions = state.graph.executions();
+  const { events, effects } = decideSchedule(
+    state,
+    { attemptIds: idsOf(executions), slots: slotsOf(executions) },
+    nowMillis,
+  );
   return { events: [{ kind: "job-status-changed", status: "RUNNING", nowMillis }, ...events], effects };
 }
 
@@ -156,16 +166,14 @@ function decideRestartOf(
   environment: SchedulerEnvironment,
 ): SchedulerDecision {
   const restarting = new Set(regions);
-  const attempts: AttemptPlace[] = [];
-  for (const [vertexIndex, { executions }] of state.graph.vertices.entries()) {
-    for (const execution of executions) {
-      if (!restarting.has(state.regions.of(execution))) continue;
-      const { subtaskIndex, attemptNumber } = execution;
-      attempts.push({ ...newAttempt(environment), attemptNumber: attemptNumber + 1, vertexIndex, subtaskIndex });
-    }
-  }
-  const { nowMillis } = environment;
-  const schedule = decideSchedule(state, attempts, nowMillis);
+  const { nowMillis, ids } = environment;
+  const batch = newAttemptBatch(ids);
+  const ended = state.graph.executions().filter((execution) => restarting.has(state.regions.of(execution)));
+  const attempts = ended.map(({ place, attemptNumber }): NewAttempt => ({
+    attemptId: attemptIdOf(batch, place),
+    attemptNumber: attemptNumber + 1,
+  }));
+  const schedule = decideSchedule(state, { attemptIds: idsOf(attempts), slots: slotsOf(ended) }, nowMillis);
   const running: readonly SchedulerEvent[] =
     state.pendingRestarts.size > 1 ? [] : [{ kind: "job-status-changed", status: "RUNNING", nowMillis }];
   return {
@@ -177,12 +185,10 @@ function decideRestartOf(
 /** One batch: it is deployed when all its slots are there (SCH-04). */
 function decideSchedule(
   state: SchedulerState,
-  attempts: readonly Pick<Execution, "attemptId" | "subtaskIndex">[],
+  { attemptIds, slots }: { readonly attemptIds: readonly ExecutionAttemptID[]; readonly slots: number },
   nowMillis: number,
 ): SchedulerDecision {
   const slotRequestId = state.slotRequestId + 1;
-  const attemptIds = attempts.map(({ attemptId }) => attemptId);
-  const slots = new Set(attempts.map(({ subtaskIndex }) => subtaskIndex)).size;
   return {
     events: [
       { kind: "executions-changed", attemptIds, state: "SCHEDULED", nowMillis },
@@ -190,6 +196,11 @@ function decideSchedule(
     ],
     effects: [{ kind: "request-slots", slotRequestId, slots }],
   };
+}
+
+/** One per subtask index (SCH-07). */
+function slotsOf(executions: readonly Execution[]): number {
+  return new Set(executions.map(({ subtaskIndex }) => subtaskIndex)).size;
 }
 
 function decideCancel(state: SchedulerState, nowMillis: number): SchedulerDecision {
@@ -212,21 +223,14 @@ function decideCancel(state: SchedulerState, nowMillis: number): SchedulerDecisi
 function firstAttempts(
   { graph }: SchedulerState,
   attemptNumber: number,
-  environment: SchedulerEnvironment,
+  { ids, nowMillis }: SchedulerEnvironment,
 ): SchedulerEvent {
-  const attempts = graph.jobGraph.vertices.flatMap(({ parallelism }, vertexIndex) =>
-    Array.from({ length: parallelism }, (_, subtaskIndex) => ({
-      ...newAttempt(environment),
-      attemptNumber,
-      vertexIndex,
-      subtaskIndex,
-    })),
-  );
-  return { kind: "executions-reset", attempts, nowMillis: environment.nowMillis };
-}
-
-function newAttempt({ ids }: SchedulerEnvironment): { readonly attemptId: ExecutionAttemptID } {
-  return { attemptId: brandId<ExecutionAttemptID>(ids.hex()) };
+  const batch = newAttemptBatch(ids);
+  const attempts = Array.from({ length: graph.size }, (_, place): NewAttempt => ({
+    attemptId: attemptIdOf(batch, place),
+    attemptNumber,
+  }));
+  return { kind: "executions-reset", attempts, nowMillis };
 }
 
 /** All regions of a batch fail with their slot request; one attempt of each is enough to say so. */

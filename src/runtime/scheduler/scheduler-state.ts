@@ -14,13 +14,15 @@ export interface PendingRestart {
   readonly live: number;
 }
 
+type MutablePendingRestart = { -readonly [Field in keyof PendingRestart]: PendingRestart[Field] };
+
 /** State of a job's scheduler: its execution graph and what it waits for. */
 export class SchedulerState {
   readonly graph: ExecutionGraph;
   readonly regions: PipelinedRegions;
   readonly #liveOfRegion: number[];
   readonly #restartOfRegion = new Map<number, number>();
-  readonly #pendingRestarts = new Map<number, PendingRestart>();
+  readonly #pendingRestarts = new Map<number, MutablePendingRestart>();
   readonly #slotRequests = new Map<number, readonly ExecutionAttemptID[]>();
   #stopping: SerializedThrowable | undefined;
   #slotRequestId = 0;
@@ -81,7 +83,7 @@ export class SchedulerState {
         return this.#scheduleRestart(event.restartId, event.regions);
       case "restart-delay-elapsed": {
         const pending = this.#pendingRestarts.get(event.restartId);
-        if (pending !== undefined) this.#pendingRestarts.set(event.restartId, { ...pending, delayElapsed: true });
+        if (pending !== undefined) pending.delayElapsed = true;
         return;
       }
       case "stopping":
@@ -119,10 +121,9 @@ export class SchedulerState {
     const pending = restartId === undefined ? undefined : this.#pendingRestarts.get(restartId);
     this.#restartOfRegion.delete(region);
     if (pending === undefined) return;
-    const regions = pending.regions.filter((other) => other !== region);
-    const live = pending.live - (this.#liveOfRegion[region] ?? 0);
-    if (regions.length === 0) this.#pendingRestarts.delete(pending.restartId);
-    else this.#pendingRestarts.set(pending.restartId, { ...pending, regions, live });
+    pending.regions = pending.regions.filter((other) => other !== region);
+    pending.live -= this.#liveOfRegion[region] ?? 0;
+    if (pending.regions.length === 0) this.#pendingRestarts.delete(pending.restartId);
   }
 
   #begin(attemptId: ExecutionAttemptID): void {
@@ -141,9 +142,7 @@ export class SchedulerState {
     this.#liveOfRegion[region] = (this.#liveOfRegion[region] ?? 0) - 1;
     const restartId = this.#restartOfRegion.get(region);
     const pending = restartId === undefined ? undefined : this.#pendingRestarts.get(restartId);
-    if (pending !== undefined) {
-      this.#pendingRestarts.set(pending.restartId, { ...pending, live: pending.live - 1 });
-    }
+    if (pending !== undefined) pending.live -= 1;
   }
 
   #regionOf(attemptId: ExecutionAttemptID): number {

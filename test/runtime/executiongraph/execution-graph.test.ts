@@ -2,24 +2,29 @@ import { describe, expect, it } from "vitest";
 import { brandId, type AllocationID, type ExecutionAttemptID, type ResourceID } from "../../../src/common/ids.ts";
 import { ExecutionGraph } from "../../../src/runtime/executiongraph/execution-graph.ts";
 import { jobDetailsOf, snapshotExecutionGraph } from "../../../src/runtime/executiongraph/execution-graph-snapshot.ts";
-import type { AssignedSlot, AttemptPlace } from "../../../src/runtime/executiongraph/execution.ts";
+import type { AssignedSlot, NewAttempt } from "../../../src/runtime/executiongraph/execution.ts";
+import { attemptIdOf, type AttemptBatch } from "../../../src/runtime/messages/execution-attempt-id.ts";
 import { serializeThrowable } from "../../../src/runtime/messages/serialized-throwable.ts";
 import { testingJobGraph } from "./testing-job-graph.ts";
 
-const attempt = (name: string): ExecutionAttemptID => brandId(name);
+/** `a0` is of batch a at place 0: two subtasks of the first vertex, then one of the second. */
+function attempt(name: string): ExecutionAttemptID {
+  return attemptIdOf(brandId<AttemptBatch>(name.slice(0, 1).repeat(24)), Number(name.slice(1)));
+}
 
-/** Names of attempts, per vertex by subtask. */
-function places(attemptNumber: number, names: readonly (readonly string[])[]): readonly AttemptPlace[] {
-  return names.flatMap((subtasks, vertexIndex) =>
-    subtasks.map((name, subtaskIndex) => ({ attemptId: attempt(name), attemptNumber, vertexIndex, subtaskIndex })),
-  );
+function attempts(attemptNumber: number, ...names: readonly string[]): readonly NewAttempt[] {
+  return names.map((name) => ({ attemptId: attempt(name), attemptNumber }));
+}
+
+function idsOf(graph: ExecutionGraph): readonly ExecutionAttemptID[] {
+  return graph.executions().map(({ attemptId }) => attemptId);
 }
 
 function graphOfThree(): ExecutionGraph {
   const graph = new ExecutionGraph(testingJobGraph([{ parallelism: 2 }, { parallelism: 1 }]), 100);
   graph.apply({
     kind: "executions-reset",
-    attempts: places(0, [["a0", "a1"], ["b0"]]),
+    attempts: attempts(0, "a0", "a1", "a2"),
     nowMillis: 101,
   });
   return graph;
@@ -27,7 +32,13 @@ function graphOfThree(): ExecutionGraph {
 
 describe("ExecutionGraph", () => {
   it("has one attempt per subtask, in topological order", () => {
-    expect([...graphOfThree().executions()].map(({ attemptId }) => attemptId)).toEqual(["a0", "a1", "b0"]);
+    const graph = graphOfThree();
+    expect(idsOf(graph)).toEqual(["a0", "a1", "a2"].map(attempt));
+    expect(graph.executions().map(({ vertex, subtaskIndex }) => `${vertex.name}/${subtaskIndex}`)).toEqual([
+      "v0/0",
+      "v0/1",
+      "v1/0",
+    ]);
   });
 
   it("assigns slot i to subtask i of every vertex (SCH-07)", () => {
@@ -36,17 +47,20 @@ describe("ExecutionGraph", () => {
       allocationId: brandId<AllocationID>(`slot${index}`),
       location: brandId<ResourceID>(`te${index}`),
     });
-    const attemptIds = [...graph.executions()].map(({ attemptId }) => attemptId);
-    graph.apply({ kind: "slots-assigned", attemptIds, slots: new Map([0, 1].map((index) => [index, slotOf(index)])) });
-    expect([...graph.executions()].map(({ slot }) => slot?.allocationId)).toEqual(["slot0", "slot1", "slot0"]);
-    expect([...graph.executionsOn(brandId("te0"))].map(({ attemptId }) => attemptId)).toEqual(["a0", "b0"]);
+    graph.apply({
+      kind: "slots-assigned",
+      attemptIds: idsOf(graph),
+      slots: new Map([0, 1].map((index) => [index, slotOf(index)])),
+    });
+    expect(graph.executions().map(({ slot }) => slot?.allocationId)).toEqual(["slot0", "slot1", "slot0"]);
+    expect(graph.executionsOn(brandId("te0")).map(({ attemptId }) => attemptId)).toEqual(["a0", "a2"].map(attempt));
   });
 
   it("forgets the attempts of before a reset and refuses one while an attempt lives", () => {
     const graph = graphOfThree();
     const reset = {
       kind: "executions-reset",
-      attempts: places(1, [["c0", "c1"], ["d0"]]),
+      attempts: attempts(1, "c0", "c1", "c2"),
       nowMillis: 110,
     } as const;
     expect(() => graph.apply(reset)).toThrow("reset while CREATED");
@@ -54,14 +68,14 @@ describe("ExecutionGraph", () => {
     for (const state of ["CANCELING", "CANCELED"] as const) {
       ended.apply({
         kind: "executions-changed",
-        attemptIds: [attempt("a0"), attempt("a1"), attempt("b0")],
+        attemptIds: [attempt("a0"), attempt("a1"), attempt("a2")],
         state,
         nowMillis: 109,
       });
     }
     ended.apply(reset);
     expect(ended.execution(attempt("a0"))).toBeUndefined();
-    expect(ended.execution(attempt("d0"))).toMatchObject({ attemptNumber: 1, state: "CREATED" });
+    expect(ended.execution(attempt("c2"))).toMatchObject({ attemptNumber: 1, state: "CREATED" });
     expect(ended.counts).toMatchObject({ CREATED: 3, CANCELED: 0 });
   });
 
@@ -70,34 +84,31 @@ describe("ExecutionGraph", () => {
     for (const state of ["CANCELING", "CANCELED"] as const) {
       graph.apply({ kind: "executions-changed", attemptIds: [attempt("a1")], state, nowMillis: 109 });
     }
-    const place = { attemptId: attempt("c1"), attemptNumber: 3, vertexIndex: 0, subtaskIndex: 1 };
-    graph.apply({ kind: "executions-reset", attempts: [place], nowMillis: 110 });
-    expect([...graph.executions()].map(({ attemptId }) => attemptId)).toEqual(["a0", "c1", "b0"]);
+    graph.apply({ kind: "executions-reset", attempts: attempts(3, "c1"), nowMillis: 110 });
+    expect(idsOf(graph)).toEqual(["a0", "c1", "a2"].map(attempt));
     expect(graph.execution(attempt("a1"))).toBeUndefined();
     expect(graph.counts).toMatchObject({ CREATED: 3, CANCELED: 0 });
-    const nowhere = { ...place, attemptId: attempt("x"), subtaskIndex: 2 };
-    expect(() => graph.apply({ kind: "executions-reset", attempts: [nowhere], nowMillis: 111 })).toThrow(
-      "no subtask 2",
-    );
+    const nowhere = { kind: "executions-reset", attempts: attempts(0, "d3"), nowMillis: 111 } as const;
+    expect(() => graph.apply(nowhere)).toThrow("no subtask 3 of 3");
+  });
+
+  it("knows no attempt whose id is of no form that it gives", () => {
+    const graph = graphOfThree();
+    for (const id of ["", "old-0", "a".repeat(31), "z".repeat(32), `${attempt("a0")}0`, attempt("b0")]) {
+      expect(graph.execution(brandId<ExecutionAttemptID>(id))).toBeUndefined();
+    }
   });
 
   it("takes over attempts that run, only in the place of ones that were never deployed", () => {
     const graph = graphOfThree();
     const slot = { allocationId: brandId<AllocationID>("slot0"), location: brandId<ResourceID>("te0") };
-    const adopted = {
-      attemptId: attempt("old"),
-      attemptNumber: 2,
-      vertexIndex: 1,
-      subtaskIndex: 0,
-      slot,
-      endOfData: true,
-    };
+    const adopted = { attemptId: attempt("e2"), attemptNumber: 2, slot, endOfData: true };
     const adopt = { kind: "executions-adopted", attempts: [adopted], nowMillis: 120 } as const;
     expect(() => graph.apply(adopt)).toThrow("takes a place that is CREATED");
-    graph.apply({ kind: "executions-changed", attemptIds: [attempt("b0")], state: "SCHEDULED", nowMillis: 119 });
+    graph.apply({ kind: "executions-changed", attemptIds: [attempt("a2")], state: "SCHEDULED", nowMillis: 119 });
     graph.apply(adopt);
-    expect(graph.execution(attempt("b0"))).toBeUndefined();
-    expect(graph.execution(attempt("old"))).toMatchObject({
+    expect(graph.execution(attempt("a2"))).toBeUndefined();
+    expect(graph.execution(attempt("e2"))).toMatchObject({
       state: "RUNNING",
       deploymentAcknowledged: true,
       attemptNumber: 2,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { brandId, type ExecutionAttemptID } from "../../../src/common/ids.ts";
+import { brandId } from "../../../src/common/ids.ts";
 import { ExecutionGraph } from "../../../src/runtime/executiongraph/execution-graph.ts";
+import { attemptIdOf, type AttemptBatch } from "../../../src/runtime/messages/execution-attempt-id.ts";
 import { EXECUTION_STATES, type ExecutionState } from "../../../src/runtime/messages/execution-state.ts";
 import { JOB_STATUSES, type JobStatus } from "../../../src/runtime/messages/job-status.ts";
 import { testingJobGraph } from "./testing-job-graph.ts";
@@ -54,13 +55,13 @@ const JOB_EDGES = new Set([
   ),
 ]);
 
-const ATTEMPT = brandId<ExecutionAttemptID>("1".repeat(32));
+const ATTEMPT = attemptIdOf(brandId<AttemptBatch>("1".repeat(24)), 0);
 
 function graphWithOneAttempt(): ExecutionGraph {
   const graph = new ExecutionGraph(testingJobGraph([{ parallelism: 1 }]), 5);
   graph.apply({
     kind: "executions-reset",
-    attempts: [{ attemptId: ATTEMPT, attemptNumber: 0, vertexIndex: 0, subtaskIndex: 0 }],
+    attempts: [{ attemptId: ATTEMPT, attemptNumber: 0 }],
     nowMillis: 6,
   });
   return graph;
@@ -117,7 +118,9 @@ describe("execution states (contract 1.1)", () => {
       const legal = EXECUTION_EDGES.has(`${from}>${to}`);
       expect(refusal).toBe(legal ? undefined : `attempt ${ATTEMPT}: ${from} cannot become ${to}`);
       expect(graph?.execution(ATTEMPT)?.state).toBe(legal ? to : from);
-      expect(graph?.execution(ATTEMPT)?.stateTimestamps[to] === 9).toBe(legal);
+      expect(
+        graph?.vertices.map(({ executions: [execution] }) => execution && graph.stateTimestampsOf(execution)[to] === 9),
+      ).toEqual([legal]);
       expect(graph?.counts[legal ? to : from]).toBe(1);
     });
   }

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { brandId, type AllocationID, type ExecutionAttemptID, type ResourceID } from "../../../src/common/ids.ts";
 import { SlotPool } from "../../../src/runtime/jobmaster/slot-pool.ts";
 import { TaskReconciliation } from "../../../src/runtime/jobmaster/task-reconciliation.ts";
+import { attemptIdOf, type AttemptBatch } from "../../../src/runtime/messages/execution-attempt-id.ts";
 import type { RunningTask } from "../../../src/runtime/messages/running-task.ts";
 import { testingJobGraph } from "../executiongraph/testing-job-graph.ts";
 import { SchedulerProbe } from "../scheduler/scheduler-probe.ts";
@@ -30,7 +31,7 @@ function fixture(): {
       const execution = executions[index];
       if (execution === undefined) throw new RangeError(`no subtask ${index}`);
       return {
-        attemptId: brandId<ExecutionAttemptID>(`old-${index}`),
+        attemptId: old(index),
         attemptNumber: index % 2 === 0 ? 4 : 2,
         jobVertexId: execution.vertex.id,
         subtaskIndex: execution.subtaskIndex,
@@ -43,6 +44,11 @@ function fixture(): {
   };
 }
 
+/** An attempt of the earlier life, of the subtask of this number. */
+function old(place: number): ExecutionAttemptID {
+  return attemptIdOf(brandId<AttemptBatch>("e".repeat(24)), place);
+}
+
 function slot(index: number): AllocationID {
   return brandId<AllocationID>(`slot-${index}`);
 }
@@ -53,22 +59,22 @@ describe("TaskReconciliation", () => {
     reconciliation.report(TE, [task(0), task(1)]);
     expect(adopted()).toEqual([]);
     reconciliation.report(TE, [task(2)]);
-    expect(adopted()).toEqual(["old-0", "old-2"]);
+    expect(adopted()).toEqual([old(0), old(2)]);
     reconciliation.report(TE, [task(3)]);
-    expect(adopted()).toEqual(["old-0", "old-2", "old-1", "old-3"]);
+    expect(adopted()).toEqual([old(0), old(2), old(1), old(3)]);
   });
 
   it("not tasks that were superseded, though nobody told them", () => {
     const { reconciliation, task, adopted } = fixture();
     reconciliation.report(TE, [task(0, { attemptNumber: 3 }), task(2, { attemptNumber: 3 }), task(1), task(3)]);
-    expect(adopted()).toEqual(["old-1", "old-3"]);
+    expect(adopted()).toEqual([old(1), old(3)]);
   });
 
   it("not tasks in slots that the job does not hold", () => {
     const { reconciliation, pool, task, adopted } = fixture();
     reconciliation.report(TE, [task(0), task(1), task(2), task(3)]);
     pool.remove(TE, slot(1));
-    expect(adopted()).toEqual(["old-0", "old-2"]);
+    expect(adopted()).toEqual([old(0), old(2)]);
     reconciliation.report(brandId<ResourceID>("te-9"), [task(0)]);
     expect(adopted()).toEqual([]);
   });
@@ -83,7 +89,7 @@ describe("TaskReconciliation", () => {
 
   it("not tasks that are in no place of the job", () => {
     const { reconciliation, task, adopted } = fixture();
-    reconciliation.report(TE, [task(0), task(2, { subtaskIndex: 7 })]);
+    reconciliation.report(TE, [task(0), task(2, { attemptId: old(7) })]);
     expect(adopted()).toEqual([]);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SluiceException } from "../../../src/common/exceptions.ts";
-import { brandId, type AllocationID, type ExecutionAttemptID, type ResourceID } from "../../../src/common/ids.ts";
+import { brandId, type AllocationID, type ResourceID } from "../../../src/common/ids.ts";
+import { attemptIdOf, type AttemptBatch } from "../../../src/runtime/messages/execution-attempt-id.ts";
 import { serializeThrowable } from "../../../src/runtime/messages/serialized-throwable.ts";
 import { testingJobGraph, type TestingConfiguration } from "../executiongraph/testing-job-graph.ts";
 import { SchedulerProbe } from "./scheduler-probe.ts";
@@ -487,16 +488,14 @@ describe("recovery of the JobMaster", () => {
     probe.handle({ kind: "create", attemptNumber: 4, recovery });
     probe.handle({ kind: "start" });
     const slot = { allocationId: brandId<AllocationID>("slot-0"), location: brandId<ResourceID>("te-0") };
-    const attempts = [0, 1].map((vertexIndex) => ({
-      attemptId: brandId<ExecutionAttemptID>(`old-${vertexIndex}`),
+    const attempts = [0, 1].map((place) => ({
+      attemptId: attemptIdOf(brandId<AttemptBatch>("e".repeat(24)), place),
       attemptNumber: 3,
-      vertexIndex,
-      subtaskIndex: 0,
       slot,
       endOfData: false,
     }));
     expect(probe.handle({ kind: "tasks-adopted", slotRequestId: 1, attempts })).toEqual([]);
-    expect(probe.attempts).toEqual(["old-0", "old-1"]);
+    expect(probe.attempts).toEqual(attempts.map(({ attemptId }) => attemptId));
     expect(probe.states).toEqual(["RUNNING", "RUNNING"]);
     expect(probe.graph.restarts.total).toBe(0);
     expect(probe.fulfilSlots()).toEqual([]);

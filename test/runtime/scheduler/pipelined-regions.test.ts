@@ -7,8 +7,9 @@ import { testingJobGraph } from "../executiongraph/testing-job-graph.ts";
 /** By vertex, then subtask. */
 function regionsOf(graph: JobGraph): readonly (readonly number[])[] {
   const regions = new PipelinedRegions(graph);
-  return graph.vertices.map((vertex) =>
-    Array.from({ length: vertex.parallelism }, (_, subtaskIndex) => regions.of({ vertex, subtaskIndex })),
+  let place = 0;
+  return graph.vertices.map(({ parallelism }) =>
+    Array.from({ length: parallelism }, () => regions.of({ place: place++ })),
   );
 }
 
