@@ -67,6 +67,7 @@ export function testingResourceManagerGateway(overrides: Methods<ResourceManager
     heartbeatFromJobManager: () => undefined,
     disconnectTaskManager: () => undefined,
     disconnectJobManager: async () => ACKNOWLEDGE,
+    suspendJob: async () => ACKNOWLEDGE,
     requestTaskManagerInfo: unsupported("requestTaskManagerInfo"),
     requestTaskManagerDetailsInfo: unsupported("requestTaskManagerDetailsInfo"),
     requestResourceOverview: unsupported("requestResourceOverview"),

@@ -70,6 +70,7 @@ export class CoreJob {
           connect: () => Promise.withResolvers<ResourceManagerGateway>().promise,
         },
         onTerminated: () => undefined,
+        onQuiescent: () => undefined,
       },
       { jobGraph, dispatcherAddress: "dispatcher", quotas: MAX_CLUSTER_QUOTAS, submittedMillis: START_MILLIS },
     );

@@ -96,6 +96,11 @@ export class CheckpointCoordinatorState {
     return this.#completed.at(-1);
   }
 
+  /** Checkpoints can be taken, and none is under way or asked for; nor is the job about to end. */
+  get isQuiet(): boolean {
+    return this.#active && !this.#endOfData && !this.#paused && this.#pending.size === 0 && this.#queued.length === 0;
+  }
+
   get lastCompletionMillis(): number | undefined {
     return this.#lastCompletionMillis;
   }

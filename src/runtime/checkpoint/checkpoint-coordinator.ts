@@ -44,6 +44,8 @@ export function decide(
       ];
       return { events, effects: [] };
     }
+    case "idle":
+      return decideIdle(state, nowMillis);
     case "request":
       return decideRequest(state, input.request, environment);
     case "tick":
@@ -85,6 +87,13 @@ export function decide(
         : { events: [{ kind: "restored", checkpoint, nowMillis }], effects: [] };
     }
   }
+}
+
+/** A periodic checkpoint ahead of its time, if none is under way; the minimum pause holds (CP-06). */
+function decideIdle(state: CheckpointCoordinatorState, nowMillis: number): CheckpointDecision {
+  const { isQuiet, lastCompletionMillis = Number.NEGATIVE_INFINITY, settings } = state;
+  if (!isQuiet || nowMillis < lastCompletionMillis + settings.minPauseMillis) return NOTHING;
+  return { events: [{ kind: "request-queued", request: { kind: "periodic" } }], effects: [] };
 }
 
 function decideActivate(state: CheckpointCoordinatorState, environment: CheckpointEnvironment): CheckpointDecision {

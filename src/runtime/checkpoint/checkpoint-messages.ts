@@ -14,6 +14,8 @@ export type CheckpointInput =
   | { readonly kind: "deactivate" }
   /** All sources have emitted all their data; repeats are ignored. */
   | { readonly kind: "end-of-data" }
+  /** Nothing happens in the job any more: a checkpoint is due for what has happened since the last one. */
+  | { readonly kind: "idle" }
   /** Somebody asks for a checkpoint or a savepoint; answered by a `request-settled` effect. */
   | { readonly kind: "request"; readonly request: AwaitedRequest }
   /** Time has passed: at the time `nextWakeMillis` said, or at any other. */

@@ -54,6 +54,7 @@ export class Checkpointing {
   /** Ids that earlier lives of the JobMaster may have used. */
   readonly #usedIds: number;
   #furthestPosition: number;
+  #closed = false;
   #wake: { readonly atMillis: number; readonly timer: ScheduledCallback } | undefined;
 
   /** @param completed the retained checkpoints, oldest first. */
@@ -83,11 +84,24 @@ export class Checkpointing {
     return this.#coordinator.state.active;
   }
 
+  /** No checkpoint is under way or asked for. */
+  get isQuiet(): boolean {
+    return this.#coordinator.state.isQuiet;
+  }
+
   get endOfData(): boolean {
     return this.#coordinator.state.endOfData;
   }
 
+  /** The tasks are released: nothing is decided any more. */
+  close(): void {
+    this.#closed = true;
+    this.#wake?.timer.cancel();
+    this.#wake = undefined;
+  }
+
   handle(input: CheckpointInput): void {
+    if (this.#closed) return;
     const effects = this.#coordinator.handle(input);
     this.#armWake();
     for (const effect of effects) this.#perform(effect);

@@ -63,6 +63,7 @@ export class JobExecution {
   /** Attempts that finished, and whether a source may have come to its end, since the coordinator was last told. */
   #finished: ExecutionAttemptID[] = [];
   #dataMayHaveEnded = false;
+  #released = false;
 
   constructor(parts: JobExecutionParts, job: StoredJob) {
     this.#parts = parts;
@@ -89,7 +90,7 @@ export class JobExecution {
       },
     );
     this.#tasks = new TaskOperations(services, taskManagers, {
-      onDeployed: (attemptId) => this.handle({ kind: "deployment-acknowledged", attemptId }),
+      onDeployed: (attemptIds) => this.handle({ kind: "deployment-acknowledged", attemptIds }),
       onDeploymentFailed: (attemptId, failure) => this.handle({ kind: "attempt-failed", attemptId, failure }),
       onCancelFailed: (execution, reachable) => this.#onCancelFailed(execution, reachable),
     });
@@ -155,9 +156,17 @@ export class JobExecution {
   }
 
   handle(input: SchedulerInput): void {
+    if (this.#released) return;
     const effects = this.#scheduler.handle(input);
     this.#informCoordinator();
     for (const effect of effects) this.#perform(effect);
+  }
+
+  /** Lets go of the tasks of a job that sleeps; what still comes for them means nothing any more. */
+  release(): void {
+    this.#released = true;
+    this.#slotRequests.close();
+    this.#checkpointing?.close();
   }
 
   /** `undefined` until the job has begun to run. */
@@ -259,6 +268,7 @@ export class JobExecution {
         this.#slotRequests.open(effect.slotRequestId);
         return this.onSlotsOffered();
       case "deploy-tasks":
+        this.#parts.storage.endSleep();
         return this.#tasks.deploy(createTaskDeployments(this.graph, effect.attemptIds, this.#restoreOf));
       case "cancel-tasks":
         return this.#tasks.cancel(

@@ -43,6 +43,24 @@ export interface HandoverState {
   readonly resourceManager: boolean;
 }
 
+/** A sleep of the job, from its beginning until its tasks are deployed anew. */
+export interface StoredSleep {
+  /** Which of the job's sleeps it is, from 1. */
+  readonly sleep: number;
+  /** When the job wakes by itself. */
+  readonly dueMillis?: number;
+  /** The ResourceManager knows of it. */
+  readonly released: boolean;
+  /** It is over; the tasks are not deployed yet. */
+  readonly waking: boolean;
+}
+
+const SleepType = z.object({
+  sleep: z.int(),
+  dueMillis: z.number().exactOptional(),
+  released: z.boolean(),
+  waking: z.boolean(),
+});
 const RestartCountsType = z.object({
   total: z.int(),
   charged: z.int(),
@@ -199,18 +217,40 @@ export class JobMasterStorage {
 
   /** The picture of the ended job; a row per vertex keeps every row small. */
   get terminalInfo(): ExecutionGraphInfo | undefined {
-    const info = this.#storage.get("terminal", stored<ExecutionGraphInfo>());
-    if (info === undefined) return undefined;
-    const vertices = this.#storage
-      .list("terminal-vertex/", stored<ExecutionJobVertexInfo>())
-      .map(([, vertex]) => vertex);
-    return { ...info, vertices, exceptionHistory: this.exceptions };
+    return this.#info("terminal");
   }
 
   putTerminalInfo(info: ExecutionGraphInfo): void {
-    this.#storage.put("terminal", { ...info, vertices: [], exceptionHistory: [] });
-    for (const [index, vertex] of info.vertices.entries())
-      this.#storage.put(`terminal-vertex/${padded(index)}`, vertex);
+    this.#putInfo("terminal", info);
+  }
+
+  /** The sleep the job is in, or wakes from. */
+  get sleep(): StoredSleep | undefined {
+    return this.#storage.get("sleep", SleepType);
+  }
+
+  putSleep(sleep: StoredSleep): void {
+    this.#storage.put("sleep", sleep);
+    this.#storage.put("sleeps", sleep.sleep);
+  }
+
+  /** Idempotent. */
+  endSleep(): void {
+    this.#storage.delete("sleep");
+  }
+
+  /** Sleeps the job ever began. */
+  get sleeps(): number {
+    return this.#storage.get("sleeps", z.int()) ?? 0;
+  }
+
+  /** The picture of the job that sleeps. */
+  get sleepingInfo(): ExecutionGraphInfo | undefined {
+    return this.#info("sleeping");
+  }
+
+  putSleepingInfo(info: ExecutionGraphInfo): void {
+    this.#putInfo("sleeping", info);
   }
 
   get handover(): HandoverState {
@@ -219,6 +259,22 @@ export class JobMasterStorage {
 
   putHandover(state: HandoverState): void {
     this.#storage.put("handover", state);
+  }
+
+  #info(name: "terminal" | "sleeping"): ExecutionGraphInfo | undefined {
+    const info = this.#storage.get(name, stored<ExecutionGraphInfo>());
+    if (info === undefined) return undefined;
+    const vertices = this.#storage
+      .list(`${name}-vertex/`, stored<ExecutionJobVertexInfo>())
+      .map(([, vertex]) => vertex);
+    return { ...info, vertices, exceptionHistory: this.exceptions };
+  }
+
+  #putInfo(name: "terminal" | "sleeping", info: ExecutionGraphInfo): void {
+    this.#storage.put(name, { ...info, vertices: [], exceptionHistory: [] });
+    for (const [index, vertex] of info.vertices.entries()) {
+      this.#storage.put(`${name}-vertex/${padded(index)}`, vertex);
+    }
   }
 }
 

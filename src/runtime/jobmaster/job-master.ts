@@ -29,12 +29,15 @@ import type { JobMasterId } from "./job-master-id.ts";
 import type { JobMasterServices } from "./job-master-services.ts";
 import { JobMasterStorage, type StoredJob } from "./job-master-storage.ts";
 import { checkpointStatsOf, infoOf, isPresent, statusOf, type JobState } from "./job-state.ts";
-import { RunningJob } from "./running-job.ts";
+import { JobSleep } from "./job-sleep.ts";
+import { RunningJob, type JobStart } from "./running-job.ts";
 import { TerminalHandover } from "./terminal-handover.ts";
 
 /** Wakes the JobMaster of a job that has not ended, should nothing else do it after its memory was lost. */
 const BACK_STOP = "back-stop";
 const BACK_STOP_INTERVAL = seconds(10);
+/** Ends the sleep of a job that has something to do at a certain time. */
+const WAKE_UP = "wake-up";
 
 type Registration = RegistrationResponse<{ readonly jobMasterId: JobMasterId }>;
 
@@ -60,12 +63,16 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
     const { job, terminalInfo } = storage;
     if (job === undefined) return;
     if (terminalInfo !== undefined) return this.#handOver(terminalInfo, storage, job);
+    const { sleep, sleepingInfo } = storage;
+    if (sleep?.waking === false && sleepingInfo !== undefined) return this.#sleep(sleepingInfo, storage, job);
     // Peers rely on memory that is gone: they must tell this life from the one before.
     this.grantEpoch();
-    this.#run(job, reason);
+    if (sleep === undefined) this.#run(job, reason);
+    else this.#run(job, "woken", sleepingInfo);
   }
 
   protected override onTimer(name: string): undefined {
+    if (name === WAKE_UP) this.#wake();
     if (name === BACK_STOP && this.#state.kind !== "released") this.timers.setAfter(BACK_STOP, BACK_STOP_INTERVAL);
     return undefined;
   }
@@ -87,6 +94,11 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
   }
 
   cancel(): Acknowledge | Later<Acknowledge> {
+    if (this.#state.kind === "asleep") {
+      new JobMasterStorage(this.storage).putEnding({ kind: "cancel" });
+      this.#wake();
+      return ACKNOWLEDGE;
+    }
     const state = this.#state;
     if (state.kind === "running") {
       state.job.cancel();
@@ -124,7 +136,7 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
     const state = this.#state;
     if (state.kind === "released" || state.kind === "none") return ACKNOWLEDGE;
     const storage = new JobMasterStorage(this.storage);
-    if (state.kind === "running" || storage.job?.jobGraph.jobId !== jobId) {
+    if (state.kind !== "terminal" || storage.job?.jobGraph.jobId !== jobId) {
       return this.#refuse("ILLEGAL_STATE", `job ${jobId} cannot be released: it has not ended here`);
     }
     if (!storage.handover.resourceManager) {
@@ -237,8 +249,8 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
     triggerId: string,
   ): SnapshotOperationStatus | undefined | Later<SnapshotOperationStatus | undefined> {
     const state = this.#state;
-    if (state.kind === "running") return state.job.snapshotOperation(triggerId);
-    if (state.kind !== "terminal") return this.#refuseWithoutJob();
+    if (!isPresent(state)) return this.#refuseWithoutJob();
+    if (state.kind !== "terminal") return new JobMasterStorage(this.storage).operation(triggerId)?.status;
     return state.info.operations?.find((known) => known.triggerId === triggerId)?.status;
   }
 
@@ -246,14 +258,46 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
     triggerId: string,
     operation: SnapshotOperation,
   ): SnapshotOperationStatus | Later<SnapshotOperationStatus> {
+    const asleep = this.#wake();
     const state = this.#state;
+    if (asleep || (state.kind === "running" && state.job.isWaking)) {
+      return this.#refuse("UNAVAILABLE", "the job is waking up", true);
+    }
     if (state.kind === "running") return state.job.triggerSnapshot(triggerId, operation);
     if (state.kind !== "terminal") return this.#refuseWithoutJob();
     const ended = state.info.operations?.find((known) => known.triggerId === triggerId);
     return ended?.status ?? this.#refuse("CHECKPOINT", `the job has ended: ${state.info.status}`);
   }
 
-  #run(job: StoredJob, reason: ActivationReason): void {
+  /** @returns whether the job slept. */
+  #wake(): boolean {
+    const state = this.#state;
+    const storage = new JobMasterStorage(this.storage);
+    const { job, sleep } = storage;
+    if (state.kind !== "asleep" || job === undefined || sleep === undefined) return false;
+    state.sleep.stop();
+    this.timers.delete(WAKE_UP);
+    storage.putSleep({ ...sleep, waking: true });
+    this.log.info("the job wakes", { sleep: sleep.sleep });
+    this.#run(job, "woken", state.info);
+    return true;
+  }
+
+  /** From a turn in which all is stored that the job needs, until {@link #wake}. */
+  #sleep(info: ExecutionGraphInfo, storage: JobMasterStorage, job: StoredJob): void {
+    const sleep = new JobSleep(
+      this.#services(),
+      storage,
+      this.gateway(ResourceManagerGateway, resourceManagerAddress(clusterOf(this.address))),
+    );
+    this.#state = { kind: "asleep", info, sleep };
+    const { sleep: stored } = storage;
+    if (stored?.dueMillis !== undefined) this.timers.set(WAKE_UP, stored.dueMillis);
+    this.timers.setAfter(BACK_STOP, BACK_STOP_INTERVAL);
+    if (stored !== undefined) sleep.start(job.jobGraph.jobId, stored, () => this.timers.delete(BACK_STOP));
+  }
+
+  #run(job: StoredJob, reason: JobStart, before?: ExecutionGraphInfo): void {
     const storage = new JobMasterStorage(this.storage);
     const cluster = clusterOf(this.address);
     const running = new RunningJob(
@@ -271,11 +315,19 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
           storage.putTerminalInfo(info);
           this.#handOver(info, storage, job);
         },
+        onQuiescent: (dueMillis) => {
+          const due = dueMillis === undefined ? {} : { dueMillis };
+          storage.putSleep({ sleep: storage.sleeps + 1, ...due, released: false, waking: false });
+          const info = running.fallAsleep();
+          storage.putSleepingInfo(info);
+          this.log.info("the job sleeps", { sleep: storage.sleeps, ...due });
+          this.#sleep(info, storage, job);
+        },
       },
       job,
     );
     this.timers.setAfter(BACK_STOP, BACK_STOP_INTERVAL);
-    this.#state = { kind: "running", job: running };
+    this.#state = { kind: "running", job: running, ...(before === undefined ? {} : { before }) };
     running.begin(reason);
   }
 

@@ -5,6 +5,7 @@ import { DEFAULT_HEARTBEAT_OPTIONS } from "../../rpc/heartbeat/heartbeat-options
 import { RegisteredRpcConnection } from "../../rpc/registration/registered-rpc-connection.ts";
 import { DEFAULT_REGISTRATION_CONFIGURATION } from "../../rpc/registration/retrying-registration-configuration.ts";
 import type { ResourceManagerGateway } from "../resourcemanager/resource-manager-gateway.ts";
+import type { ResourceRequirements } from "../messages/slots.ts";
 import type { ResourceManagerId } from "../resourcemanager/resource-manager-id.ts";
 import type { JobMasterServices } from "./job-master-services.ts";
 
@@ -24,17 +25,21 @@ export interface ResourceManagerTarget {
 export class ResourceManagerConnection {
   readonly #services: JobMasterServices;
   readonly #target: ResourceManagerTarget;
-  readonly #requiredSlots: number;
+  readonly #need: Pick<ResourceRequirements, "slots" | "sleeps">;
   readonly #connection: RegisteredRpcConnection<
     ResourceManagerGateway,
     { readonly resourceManagerId: ResourceManagerId }
   >;
   readonly #heartbeats: HeartbeatManager<undefined, undefined>;
 
-  constructor(services: JobMasterServices, target: ResourceManagerTarget, requiredSlots: number) {
+  constructor(
+    services: JobMasterServices,
+    target: ResourceManagerTarget,
+    need: Pick<ResourceRequirements, "slots" | "sleeps">,
+  ) {
     this.#services = services;
     this.#target = target;
-    this.#requiredSlots = requiredSlots;
+    this.#need = need;
     const { executor, random, log, clock, jobMasterId, address } = services;
     this.#connection = new RegisteredRpcConnection(
       { executor, random, log, configuration: DEFAULT_REGISTRATION_CONFIGURATION },
@@ -83,7 +88,7 @@ export class ResourceManagerConnection {
       gateway.heartbeatFromJobManager(jobId);
       return undefined;
     });
-    const requirements = { jobId, jobMasterAddress: this.#services.address, slots: this.#requiredSlots };
+    const requirements = { jobId, jobMasterAddress: this.#services.address, ...this.#need };
     this.#services.whenSettled(
       gateway.declareRequiredResources(this.#services.jobMasterId, requirements),
       () => undefined,

@@ -1,6 +1,5 @@
 import { SluiceException } from "../../common/exceptions.ts";
 import type { AllocationID, ExecutionAttemptID, JobID, JobVertexID, ResourceID } from "../../common/ids.ts";
-import type { ActivationReason } from "../../rpc/endpoint-context.ts";
 import type { ObjectStore } from "../blob/object-store.ts";
 import type { CheckpointInput } from "../checkpoint/checkpoint-messages.ts";
 import { CheckpointStorage } from "../checkpoint/checkpoint-storage.ts";
@@ -20,6 +19,7 @@ import { CheckpointRecovery } from "./checkpoint-recovery.ts";
 import { JobExecution } from "./job-execution.ts";
 import type { JobMasterServices } from "./job-master-services.ts";
 import type { JobMasterStorage, StoredJob } from "./job-master-storage.ts";
+import { Quiescence } from "./quiescence.ts";
 import { ResourceManagerConnection, type ResourceManagerTarget } from "./resource-manager-connection.ts";
 import { SavepointOperations } from "./savepoint-operations.ts";
 import { SlotPool } from "./slot-pool.ts";
@@ -33,7 +33,12 @@ export interface RunningJobParts {
   readonly resourceManager: ResourceManagerTarget;
   /** Called once, within the turn in which the job ended; nothing of this object runs afterwards. */
   readonly onTerminated: (info: ExecutionGraphInfo) => void;
+  /** Nothing happens in the job, and nothing is going to before `dueMillis`: it may {@link RunningJob.fallAsleep}. */
+  readonly onQuiescent: (dueMillis: number | undefined) => void;
 }
+
+/** How a life of a job in its JobMaster begins; `woken` is no loss of anything. */
+export type JobStart = "created" | "recovered" | "woken";
 
 /**
  * A job in its JobMaster from its start to its end: its execution, its slots, its TaskExecutors, its ResourceManager.
@@ -47,6 +52,8 @@ export class RunningJob {
   readonly #resourceManager: ResourceManagerConnection;
   readonly #execution: JobExecution;
   readonly #operations: SavepointOperations;
+  #quiescence: Quiescence | undefined;
+  #waking = false;
 
   constructor(parts: RunningJobParts, job: StoredJob) {
     const { services, storage, objects, cluster, resourceManager } = parts;
@@ -59,7 +66,10 @@ export class RunningJob {
       onPayload: (resourceId, payload) => this.#reconcile(resourceId, payload),
       slotReport: (resourceId) => ({ allocations: this.#pool.allocationsOf(resourceId) }),
     });
-    this.#resourceManager = new ResourceManagerConnection(services, resourceManager, this.#pool.required);
+    this.#resourceManager = new ResourceManagerConnection(services, resourceManager, {
+      slots: this.#pool.required,
+      ...(storage.sleeps === 0 ? {} : { sleeps: storage.sleeps }),
+    });
     this.#checkpointStorage = new CheckpointStorage(objects, cluster, this.jobId);
     this.#execution = new JobExecution(
       {
@@ -92,8 +102,10 @@ export class RunningJob {
   }
 
   /** Starts the job, or starts it again from its last completed checkpoint. */
-  begin(reason: ActivationReason): void {
+  begin(reason: JobStart): void {
     const { services, storage } = this.#parts;
+    this.#waking = reason === "woken";
+    this.#quiescence = new Quiescence({ nowMillis: services.clock.now(), woken: this.#waking });
     this.#operations.recover();
     this.#execution.create(reason === "recovered" ? lostMemory() : undefined);
     if (this.#ended) return;
@@ -147,6 +159,25 @@ export class RunningJob {
     this.#execution.handle({ kind: "cancel" });
   }
 
+  /** Whether it has not come to run again after a sleep. */
+  get isWaking(): boolean {
+    if (this.#execution.checkpointing?.active === true) this.#waking = false;
+    return this.#waking;
+  }
+
+  /** Lets go of everything: tasks, slots, peers. @returns the last picture of the job. */
+  fallAsleep(): ExecutionGraphInfo {
+    const info = this.snapshot();
+    const cause = serializeThrowable(new SluiceException("JOB_MASTER", "the job sleeps"));
+    for (const { gateway } of this.#taskManagers.all) {
+      gateway.disconnectJobManager(this.jobId, this.#parts.services.jobMasterId, cause);
+    }
+    this.#taskManagers.stop();
+    this.#resourceManager.close();
+    this.#execution.release();
+    return info;
+  }
+
   /** Whether it is open yet which attempts are the job's: some of an earlier life may go on. */
   get isReconciling(): boolean {
     return this.#execution.reconciliation !== undefined;
@@ -171,10 +202,6 @@ export class RunningJob {
   /** Begins the operation, or says how the one of this id stands (SVP-10). */
   triggerSnapshot(triggerId: string, operation: SnapshotOperation): SnapshotOperationStatus {
     return this.#operations.trigger(triggerId, operation);
-  }
-
-  snapshotOperation(triggerId: string): SnapshotOperationStatus | undefined {
-    return this.#parts.storage.operation(triggerId)?.status;
   }
 
   checkpointSubtasks(checkpointId: number, vertexId: JobVertexID): readonly SubtaskCheckpointStats[] | undefined {
@@ -269,8 +296,7 @@ export class RunningJob {
     }
     if (payload.endOfData !== undefined) this.endOfData(payload.endOfData);
     const deployed = new Set(payload.deployed);
-    // A copy: the first one that is gone may fail the whole job over.
-    for (const execution of Array.from(graph.executionsOn(resourceId))) {
+    for (const execution of graph.executionsOn(resourceId)) {
       const { attemptId, deploymentAcknowledged, state } = execution;
       if (deployed.has(attemptId)) continue;
       // It ends there without a word, as its slot was freed: nobody will report it.
@@ -286,6 +312,18 @@ export class RunningJob {
     if (this.isReconciling) return;
     const strays = payload.deployed.filter((attemptId) => graph.execution(attemptId) === undefined);
     this.#execution.endStrayTasks(resourceId, strays);
+    this.#considerSleep(payload);
+  }
+
+  #considerSleep({ metrics }: TaskExecutorToJobMasterPayload): void {
+    const checkpointing = this.#execution.checkpointing;
+    const nowMillis = this.#parts.services.clock.now();
+    this.#quiescence?.report(metrics, nowMillis);
+    if (this.status !== "RUNNING" || checkpointing?.isQuiet !== true || this.#operations.anyInProgress) return;
+    const { graph } = this.#execution;
+    const verdict = this.#quiescence?.assess(graph, checkpointing.latestCompleted?.checkpointId, nowMillis);
+    if (verdict?.kind === "take-checkpoint") checkpointing.handle({ kind: "idle" });
+    if (verdict?.kind === "sleep") this.#parts.onQuiescent(verdict.dueMillis);
   }
 
   #onTerminated(): void {

@@ -58,6 +58,10 @@ export class SavepointOperations {
     return this.#storage.operations.map(({ triggerId, status }) => ({ triggerId, status }));
   }
 
+  get anyInProgress(): boolean {
+    return this.#inProgress().length > 0;
+  }
+
   /** Whatever an earlier life of the JobMaster had begun has failed, unless its savepoint is complete. */
   recover(): void {
     for (const operation of this.#inProgress()) {

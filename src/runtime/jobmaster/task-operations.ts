@@ -1,8 +1,9 @@
-import { SluiceException } from "../../common/exceptions.ts";
+import { fromErrorData, SluiceException } from "../../common/exceptions.ts";
 import type { ExecutionAttemptID, ResourceID } from "../../common/ids.ts";
 import { isUndelivered } from "../../rpc/heartbeat/heartbeat-monitor.ts";
 import type { Execution } from "../executiongraph/execution.ts";
 import { serializeThrowable, type SerializedThrowable } from "../messages/serialized-throwable.ts";
+import type { TaskDeploymentBatch, TaskRefusal } from "../messages/task-deployment-batch.ts";
 import type { TaskDeployment } from "../scheduler/task-deployment.ts";
 import type { TaskExecutorGateway } from "../taskexecutor/task-executor-gateway.ts";
 import type { JobMasterServices } from "./job-master-services.ts";
@@ -12,7 +13,7 @@ import type { TaskManagerTracker } from "./task-manager-tracker.ts";
 const CANCEL_TRIES = 3;
 
 export interface TaskOperationsListener {
-  onDeployed(attemptId: ExecutionAttemptID): void;
+  onDeployed(attemptIds: readonly ExecutionAttemptID[]): void;
   onDeploymentFailed(attemptId: ExecutionAttemptID, failure: SerializedThrowable): void;
   /** @param reachable whether its TaskExecutor answered at all; if not, its slot is not to be trusted. */
   onCancelFailed(execution: Execution, reachable: boolean): void;
@@ -30,23 +31,44 @@ export class TaskOperations {
     this.#listener = listener;
   }
 
+  /** One call per TaskExecutor. */
   deploy(deployments: readonly TaskDeployment[]): void {
-    for (const { execution, slot, descriptor } of deployments) {
-      const { attemptId } = execution;
-      // An earlier one of these has failed, and its region with it.
-      if (execution.state !== "DEPLOYING") continue;
-      const gateway = this.#taskManagers.get(slot.location)?.gateway;
+    for (const { location, executions, batch } of deployments) {
+      // An earlier one of these may have failed, and its region with it.
+      const attemptIds = executions.filter(({ state }) => state === "DEPLOYING").map(({ attemptId }) => attemptId);
+      if (attemptIds.length === 0) continue;
+      const gateway = this.#taskManagers.get(location)?.gateway;
       if (gateway === undefined) {
-        const gone = new SluiceException("TASK_SUBMISSION", `TaskExecutor ${slot.location} is not registered any more`);
-        this.#listener.onDeploymentFailed(attemptId, serializeThrowable(gone, { infrastructure: true }));
+        const gone = new SluiceException("TASK_SUBMISSION", `TaskExecutor ${location} is not registered any more`);
+        this.#deploymentFailed(attemptIds, serializeThrowable(gone, { infrastructure: true }));
         continue;
       }
       this.#services.whenSettled(
-        gateway.submitTask(descriptor, this.#services.jobMasterId),
-        () => this.#listener.onDeployed(attemptId),
-        (cause) => this.#listener.onDeploymentFailed(attemptId, submissionFailure(slot.location, cause)),
+        gateway.submitTasks(
+          attemptIds.length === executions.length ? batch : tasksOf(batch, attemptIds),
+          this.#services.jobMasterId,
+        ),
+        (refusals) => this.#onSubmitted(location, attemptIds, refusals),
+        (cause) => this.#deploymentFailed(attemptIds, submissionFailure(location, cause)),
       );
     }
+  }
+
+  #onSubmitted(
+    location: ResourceID,
+    attemptIds: readonly ExecutionAttemptID[],
+    refusals: readonly TaskRefusal[],
+  ): void {
+    if (refusals.length === 0) return this.#listener.onDeployed(attemptIds);
+    const refused = new Set(refusals.map(({ attemptId }) => attemptId));
+    this.#listener.onDeployed(attemptIds.filter((attemptId) => !refused.has(attemptId)));
+    for (const { attemptId, error } of refusals) {
+      this.#listener.onDeploymentFailed(attemptId, submissionFailure(location, fromErrorData(error)));
+    }
+  }
+
+  #deploymentFailed(attemptIds: readonly ExecutionAttemptID[], failure: SerializedThrowable): void {
+    for (const attemptId of attemptIds) this.#listener.onDeploymentFailed(attemptId, failure);
   }
 
   /** Best effort: a heartbeat shows whether one is still there (DEP-06). */
@@ -81,6 +103,11 @@ export class TaskOperations {
   #gaveUp(execution: Execution, reachable: boolean): undefined {
     this.#listener.onCancelFailed(execution, reachable);
   }
+}
+
+function tasksOf(batch: TaskDeploymentBatch, attemptIds: readonly ExecutionAttemptID[]): TaskDeploymentBatch {
+  const wanted = new Set(attemptIds);
+  return { ...batch, tasks: batch.tasks.filter(({ attemptId }) => wanted.has(attemptId)) };
 }
 
 function ignore(): void {}

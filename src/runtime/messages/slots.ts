@@ -30,6 +30,8 @@ export interface ResourceRequirements {
   readonly jobId: JobID;
   readonly jobMasterAddress: string;
   readonly slots: number;
+  /** The job's sleeps that are over; absent: none. */
+  readonly sleeps?: number;
 }
 
 /** A TaskExecutor as the ResourceManager knows it. */

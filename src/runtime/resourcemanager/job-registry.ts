@@ -13,6 +13,10 @@ export interface RegisteredJob {
   readonly declaredBy?: JobMasterId;
   /** Index of the job's next worker: no index is used twice. */
   readonly nextWorkerIndex: number;
+  /** The job's sleeps that are over. */
+  readonly sleeps?: number;
+  /** The job sleeps: it has no workers, and nobody is to be heard of. */
+  readonly suspended?: boolean;
   /** Since when no JobMaster is heard of; absent while one is (HB-07). */
   readonly lostSinceMillis?: number;
 }
@@ -30,8 +34,9 @@ export class JobRegistry {
     for (const [, job] of storage.list(JOB_PREFIX, JOB)) this.#jobs.set(job.jobId, job);
   }
 
-  get size(): number {
-    return this.#jobs.size;
+  /** Whether any job is awake. */
+  get anyAwake(): boolean {
+    return this.all().some(({ suspended }) => suspended !== true);
   }
 
   all(): readonly RegisteredJob[] {

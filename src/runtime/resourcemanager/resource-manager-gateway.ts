@@ -55,6 +55,13 @@ export const ResourceManagerGateway = defineGateway("ResourceManager", {
     disconnectJobManager: ask<(jobId: JobID, jobMasterId: JobMasterId, status: JobStatus) => Acknowledge>({
       idempotent: true,
     }),
+    /**
+     * The job sleeps: its workers are released and nothing is watched until its JobMaster declares a need again. Of a sleep
+     * that is over already, as {@link ResourceRequirements.sleeps} tells, nothing is done.
+     *
+     * @param sleep which of the job's sleeps it is, from 1.
+     */
+    suspendJob: ask<(jobId: JobID, jobMasterId: JobMasterId, sleep: number) => Acknowledge>({ idempotent: true }),
     requestTaskManagerInfo: ask<() => readonly TaskManagerInfo[]>({ readOnly: true }),
     requestTaskManagerDetailsInfo: ask<(resourceId: ResourceID) => TaskManagerInfo | undefined>({ readOnly: true }),
     requestResourceOverview: ask<() => ResourceOverview>({ readOnly: true }),

@@ -128,7 +128,7 @@ export class ResourceManager
     if (known !== undefined && jobMasterId < known.jobMasterId) {
       return { kind: "failure", reason: `JobMaster ${jobMasterId} of job ${jobId} was superseded` };
     }
-    const { lostSinceMillis: _, ...kept } = known ?? { requiredSlots: 0, nextWorkerIndex: 0 };
+    const { lostSinceMillis: _, suspended: __, ...kept } = known ?? { requiredSlots: 0, nextWorkerIndex: 0 };
     const job: RegisteredJob = { ...kept, jobId, jobMasterAddress, jobMasterId };
     this.#jobs.put(job);
     this.#monitorJobManager(job);
@@ -137,7 +137,7 @@ export class ResourceManager
   }
 
   declareRequiredResources(jobMasterId: JobMasterId, requirements: ResourceRequirements): Acknowledge {
-    const { jobId, jobMasterAddress, slots } = requirements;
+    const { jobId, jobMasterAddress, slots, sleeps = 0 } = requirements;
     const job = this.#jobs.get(jobId);
     if (job === undefined || job.jobMasterId !== jobMasterId) {
       throw new SluiceException("RESOURCE_MANAGER", `JobMaster ${jobMasterId} of job ${jobId} is not registered`);
@@ -145,8 +145,12 @@ export class ResourceManager
     if (!Number.isInteger(slots) || slots < 0) {
       throw new SluiceException("RESOURCE_MANAGER", `slots: expected a non-negative integer, got ${slots}`);
     }
-    this.#jobs.put({ ...job, jobMasterAddress, requiredSlots: slots, declaredBy: jobMasterId });
+    const { suspended, ...awake } = job;
+    this.#jobs.put({ ...awake, jobMasterAddress, requiredSlots: slots, declaredBy: jobMasterId, sleeps });
+    // A sleep that began before it was declared over may be heard of in between.
+    if (suspended === true) this.#monitorJobManager(awake);
     this.#reconcileSoon(jobId);
+    this.#armReconcile();
     return ACKNOWLEDGE;
   }
 
@@ -203,6 +207,17 @@ export class ResourceManager
     if (job === undefined || jobMasterId < job.jobMasterId) return ACKNOWLEDGE;
     if (isGloballyTerminal(status)) this.#removeJob(job);
     else this.#onJobManagerLost(jobId);
+    return ACKNOWLEDGE;
+  }
+
+  suspendJob(jobId: JobID, jobMasterId: JobMasterId, sleep: number): Acknowledge {
+    const job = this.#jobs.get(jobId);
+    if (job === undefined || jobMasterId < job.jobMasterId || sleep <= (job.sleeps ?? 0)) return ACKNOWLEDGE;
+    const { declaredBy: _, lostSinceMillis: __, ...known } = job;
+    this.#jobManagerHeartbeats.unmonitorTarget(jobId);
+    this.#jobs.put({ ...known, jobMasterId, requiredSlots: 0, suspended: true });
+    for (const worker of this.#workers.ofJob(jobId)) this.#slotManager.release(worker);
+    this.#armReconcile();
     return ACKNOWLEDGE;
   }
 
@@ -292,7 +307,7 @@ export class ResourceManager
   }
 
   #monitorJobManager(job: RegisteredJob): void {
-    if (job.lostSinceMillis !== undefined) return;
+    if (job.lostSinceMillis !== undefined || job.suspended === true) return;
     const gateway = this.#jobMaster(job);
     this.#jobManagerHeartbeats.monitorTarget(job.jobId, () => {
       gateway.heartbeatFromResourceManager(this.address);
@@ -325,7 +340,7 @@ export class ResourceManager
   }
 
   #armReconcile(): void {
-    const needed = this.#jobs.size > 0 || this.#workers.size > 0;
+    const needed = this.#jobs.anyAwake || this.#workers.size > 0;
     if (needed && !this.timers.list().some(({ name }) => name === RECONCILE_TIMER)) {
       this.timers.setAfter(RECONCILE_TIMER, RECONCILE_INTERVAL);
     }

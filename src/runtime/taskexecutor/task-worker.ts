@@ -51,6 +51,7 @@ export class TaskWorker {
   #jobManager: JobManagerConnection | undefined;
   #draining = false;
   #metricsSentMillis = 0;
+  #sentRest: string | undefined;
 
   constructor({ services, hosts, registration, start, onRejected }: TaskWorkerContext) {
     this.start = start;
@@ -336,8 +337,12 @@ export class TaskWorker {
   #sendMetrics(): void {
     const now = this.#services.clock.now();
     const gateway = this.#jobManager?.gateway;
-    if (gateway === undefined || now - this.#metricsSentMillis < METRICS_INTERVAL_MILLIS) return;
+    if (gateway === undefined) return;
+    const { rest } = this.tasks;
+    const fellIdle = rest !== undefined && rest !== this.#sentRest;
+    if (!fellIdle && now - this.#metricsSentMillis < METRICS_INTERVAL_MILLIS) return;
     this.#metricsSentMillis = now;
+    this.#sentRest = rest;
     gateway.heartbeatFromTaskManager(this.#self, this.tasks.payload());
   }
 }

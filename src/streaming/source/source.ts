@@ -31,6 +31,8 @@ export type PollStatus =
   | { readonly kind: "needs-fetch" }
   /** Nothing before this time (a rate limit, a generator's clock). */
   | { readonly kind: "wait-until"; readonly dueMillis: number }
+  /** Nothing until somebody sends something; worth another look at `lookMillis`. The JobMaster knows if there is more. */
+  | { readonly kind: "wait-for-records"; readonly lookMillis: number }
   | { readonly kind: "end" };
 
 /**

@@ -6,6 +6,7 @@ import type { CheckpointTrigger } from "../../runtime/taskexecutor/task-host.ts"
 import { serializeThrowable } from "../../runtime/messages/serialized-throwable.ts";
 import type { TaskDeploymentDescriptor } from "../../runtime/messages/task-deployment-descriptor.ts";
 import type { TaskExecutionState } from "../../runtime/messages/task-execution-state.ts";
+import type { TaskIdleness } from "../../runtime/messages/task-idleness.ts";
 import type { TaskMetrics } from "../../runtime/messages/task-metrics.ts";
 import type { JobVertexPlan } from "../graph/stream-node.ts";
 import type { ArrivedBarrier } from "../network/barrier-aligner.ts";
@@ -16,6 +17,7 @@ import { MIN_WATERMARK } from "../operators/stream-operator.ts";
 import type { PollStatus } from "../source/source.ts";
 import { OperatorChain } from "./operator-chain.ts";
 import { SubtaskCheckpoints } from "./subtask-checkpoints.ts";
+import { TaskRest } from "./task-rest.ts";
 import { loadRestoredState } from "./subtask-state.ts";
 import type { TaskChannels } from "./task-channels.ts";
 import type { TaskReport } from "./task-report.ts";
@@ -57,6 +59,7 @@ export class StreamTask {
   readonly #readers: readonly RecordBatchReader[];
   readonly #checkpoints: SubtaskCheckpoints;
   readonly #time: TaskTime;
+  readonly #rest: TaskRest;
   #state: StreamTaskState = "INITIALIZING";
   #chain: OperatorChain | undefined;
   #sourceWait: SourceWait = { kind: "none" };
@@ -69,6 +72,7 @@ export class StreamTask {
     this.#readers = setup.plan.inputs.map((input) => new RecordBatchReader(input.type));
     this.#checkpoints = new SubtaskCheckpoints(setup);
     this.#time = new TaskTime(setup.clock.now());
+    this.#rest = new TaskRest(setup.descriptor.restore?.checkpointId);
     this.#reportState("INITIALIZING");
   }
 
@@ -98,6 +102,18 @@ export class StreamTask {
     return this.#sourceWait.dueMillis;
   }
 
+  /** `undefined` while it works, or will soon. */
+  get idleness(): TaskIdleness | undefined {
+    if (this.#chain === undefined || !this.#readsOn()) return undefined;
+    if (this.#checkpoints.hasSnapshot || this.#checkpoints.hasCommit) return undefined;
+    const isSource = this.#chain.source !== undefined;
+    return this.#rest.idleness({
+      isSource,
+      committed: this.#checkpoints.lastCommitted,
+      nowMillis: this.#setup.clock.now(),
+    });
+  }
+
   /** Processes one input event. @returns false if there is none or the task is back-pressured. */
   step(): boolean {
     if (!this.#takesInput()) return false;
@@ -115,7 +131,11 @@ export class StreamTask {
     const source = this.#chain?.source;
     if (source === undefined || !this.canPoll) return 1;
     const before = source.recordsRead();
-    this.#guarded(() => this.#take(source.poll(limit)));
+    this.#guarded(() => {
+      const status = source.poll(limit);
+      this.#rest.polled(status, source.recordsRead() - before);
+      this.#take(status);
+    });
     return Math.max(1, source.recordsRead() - before);
   }
 
@@ -242,6 +262,7 @@ export class StreamTask {
 
   #process(event: InputEvent): void {
     const head = this.#requireChain().head;
+    if (event.kind === "batch" || event.kind === "watermark") this.#rest.worked();
     switch (event.kind) {
       case "batch":
         this.#recordsIn += event.batch.count;
@@ -284,6 +305,9 @@ export class StreamTask {
       case "wait-until":
         this.#sourceWait = { kind: "due", dueMillis: status.dueMillis };
         return;
+      case "wait-for-records":
+        this.#sourceWait = { kind: "due", dueMillis: status.lookMillis };
+        return;
       case "end":
         this.#endData();
         return;
@@ -320,6 +344,7 @@ export class StreamTask {
       });
     }
     this.#checkpoints.take(this.#requireChain(), barrier, this.channels.gate.processedBytes);
+    this.#rest.snapshotTaken(checkpointId);
   }
 
   #forwardCancel(checkpointId: number): void {

@@ -47,6 +47,8 @@ export class SubtaskCheckpoints {
 
   constructor(setup: SubtaskCheckpointsSetup) {
     this.#setup = setup;
+    // Its pending output is committed before the task runs.
+    this.#lastCommitted = this.#lastCompleted = setup.descriptor.restore?.checkpointId ?? 0;
   }
 
   /** A snapshot is taken and not yet acknowledged. */
@@ -71,6 +73,11 @@ export class SubtaskCheckpoints {
   /** Set once the task has taken the savepoint that it ends with. */
   get stop(): StopSavepoint | undefined {
     return this.#stop;
+  }
+
+  /** The newest checkpoint that the sinks have committed; 0 before the first. */
+  get lastCommitted(): number {
+    return this.#lastCommitted;
   }
 
   isAborted(checkpointId: number): boolean {

@@ -48,6 +48,8 @@ export class TaskHostCore implements TaskHost, ExchangeLink {
   readonly #tasks = new Map<ExecutionAttemptID, StreamTask>();
   #plans: { readonly graphHash: string; readonly plans: Promise<JobPlans> } | undefined;
   #pendingIo = 0;
+  /** How the tasks were at rest at the last report. */
+  #reportedRest: string | undefined;
   #running = false;
 
   constructor(options: TaskHostCoreOptions) {
@@ -148,6 +150,8 @@ export class TaskHostCore implements TaskHost, ExchangeLink {
       this.#startIo();
       this.#router.flush();
       if (this.#report.hasNews || polled >= SLICE_RECORDS || !this.#isActive() || clock.now() >= deadlineMillis) break;
+      const rest = this.#rest();
+      if (rest !== undefined && rest !== this.#reportedRest) break;
       await this.#wakeUp.sleepUntil(Math.min(deadlineMillis, ...this.#dueTimes()));
     }
     // The object store is the caller's, for the length of this call.
@@ -210,13 +214,28 @@ export class TaskHostCore implements TaskHost, ExchangeLink {
     return [...this.#tasks.values()].flatMap((task) => task.dueMillis ?? []);
   }
 
+  /** Changes with what the JobMaster makes of it; `undefined` while any task works. */
+  #rest(): string | undefined {
+    let rest = "";
+    for (const { attemptId, isTerminal, idleness } of this.#tasks.values()) {
+      if (isTerminal) continue;
+      if (idleness === undefined) return undefined;
+      rest += `${attemptId} ${idleness.sinceCheckpointId ?? ""} ${idleness.dueMillis ?? ""};`;
+    }
+    return rest;
+  }
+
   #isActive(): boolean {
     return [...this.#tasks.values()].some((task) => !task.isTerminal);
   }
 
   #takeReport(): TaskHostReport {
     for (const task of this.#tasks.values()) task.sampleTime();
-    const metrics = [...this.#tasks.values()].map((task) => ({ attemptId: task.attemptId, metrics: task.metrics() }));
+    const metrics = [...this.#tasks.values()].map((task) => {
+      const { attemptId, idleness } = task;
+      return { attemptId, metrics: task.metrics(), ...(idleness === undefined ? {} : { idle: idleness }) };
+    });
+    this.#reportedRest = this.#rest();
     for (const task of this.#tasks.values()) if (task.isTerminal) this.#tasks.delete(task.attemptId);
     const active = this.#tasks.size > 0;
     if (!active) this.#router.close();

@@ -119,6 +119,9 @@ export class TestingResourceManager
   disconnectJobManager(...args: readonly unknown[]): Acknowledge {
     return this.#record("disconnectJobManager", ...args);
   }
+  suspendJob(...args: readonly unknown[]): Acknowledge {
+    return this.#record("suspendJob", ...args);
+  }
   requestTaskManagerInfo(): never {
     return unsupported("requestTaskManagerInfo");
   }

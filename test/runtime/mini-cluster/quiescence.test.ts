@@ -1,0 +1,203 @@
+import { describe, expect, it } from "vitest";
+import { milliseconds, seconds } from "../../../src/common/duration.ts";
+import { brandId } from "../../../src/common/ids.ts";
+import type { JobID } from "../../../src/common/ids.ts";
+import { types } from "../../../src/common/types/type-factories.ts";
+import { isGloballyTerminal } from "../../../src/runtime/messages/job-status.ts";
+import { clusterName, jobMasterAddress } from "../../../src/runtime/object-name.ts";
+import { defineJob } from "../../../src/streaming/api/define-job.ts";
+import type { JobDefinition } from "../../../src/streaming/graph/job-definition.ts";
+import { generateJobGraph } from "../../../src/streaming/graph/job-graph-generator.ts";
+import { count, sum } from "../../../src/streaming/operators/aggregates.ts";
+import { CollectSink } from "../../../src/streaming/sink/collect-sink.ts";
+import { readCommitted } from "../../../src/streaming/sink/committed-reader.ts";
+import { DatagenSource } from "../../../src/streaming/source/datagen-source.ts";
+import { WatermarkStrategy } from "../../../src/streaming/time/watermark-strategy.ts";
+import { TumblingEventTimeWindows } from "../../../src/streaming/windowing/tumbling-event-time-windows.ts";
+import { InProcessTaskHosts } from "../../../src/testing/in-process-task-hosts.ts";
+import { MiniCluster } from "../../../src/testing/mini-cluster.ts";
+import { testingJobGraph } from "../../../src/testing/testing-job-graph.ts";
+
+const SECOND = 1_000;
+const JOB_ID = brandId<JobID>("5".repeat(32));
+const JOB_MASTER = jobMasterAddress(clusterName(), JOB_ID);
+const RECORDS = 12;
+/** A record every 90 s at each of the three sources: long enough to sleep in between. */
+const SELDOM = 1 / 30;
+
+const Reading = types.row({ sensor: types.string(), time: types.long(), value: types.int() });
+
+/** Source -> exchange -> windows -> sink, on two TaskExecutors. */
+function readings(recordsPerSecond: number | undefined): JobDefinition {
+  const checkpointing = { interval: seconds(2) };
+  return defineJob({ name: "seldom", parallelism: 3, checkpointing }, (env) => {
+    env
+      .fromSource(
+        DatagenSource.of({
+          type: Reading,
+          count: RECORDS,
+          generate: (index) => ({ sensor: `sensor-${index % 2}`, time: index * 100, value: index }),
+          ...(recordsPerSecond === undefined ? {} : { recordsPerSecond }),
+        }),
+        WatermarkStrategy.forBoundedOutOfOrderness(milliseconds(50)).withTimestampAssigner(
+          (record: { time: number }) => record.time,
+        ),
+        "readings",
+      )
+      .keyBy((record) => record.sensor)
+      .window(TumblingEventTimeWindows.of(milliseconds(200)))
+      .aggregate({ count: count(), total: sum((record) => record.value) })
+      .uid("windows")
+      .sinkTo(CollectSink.named("rows"));
+  });
+}
+
+function steps(from: number, to: number, step: number): readonly number[] {
+  return Array.from({ length: Math.floor((to - from) / step) }, (_, index) => from + index * step);
+}
+
+class Run implements Disposable {
+  readonly cluster: MiniCluster;
+
+  constructor(definition: JobDefinition) {
+    this.cluster = new MiniCluster({
+      hosts: (clock, objects) => new InProcessTaskHosts({ clock, objects, definitionOf: () => definition }),
+    });
+  }
+
+  static async start(definition: JobDefinition): Promise<Run> {
+    const run = new Run(definition);
+    const { jobGraph } = await generateJobGraph(definition, { jobId: JOB_ID, module: testingJobGraph().module });
+    await run.cluster.resolve(run.cluster.dispatcher.submitJob({ jobGraph, requestHash: "seldom" }));
+    return run;
+  }
+
+  get asleep(): boolean {
+    const keys = this.cluster.storedKeys(JOB_MASTER);
+    return keys.includes("sleep") && this.workers === 0;
+  }
+
+  get deployments(): number {
+    return this.cluster.trace.filter(({ method }) => method === "submitTask").length;
+  }
+
+  get workers(): number {
+    return this.cluster.addresses().filter((address) => this.#isWorker(address)).length;
+  }
+
+  status() {
+    return this.cluster.resolve(this.cluster.dispatcher.requestJobStatus(JOB_ID));
+  }
+
+  async end(): Promise<string> {
+    await this.cluster.until(async () => isGloballyTerminal(await this.status()), { stepMillis: SECOND });
+    return this.status();
+  }
+
+  async rows(): Promise<readonly string[]> {
+    const rows: string[] = [];
+    for await (const line of readCommitted(this.cluster.objects, `v1/default/jobs/${JOB_ID}/results/rows/`)) {
+      rows.push(line);
+    }
+    return rows.sort();
+  }
+
+  info() {
+    return this.cluster.resolve(this.cluster.dispatcher.requestJob(JOB_ID));
+  }
+
+  #isWorker(address: string): boolean {
+    return address.includes("/task-executor/") && this.cluster.storedKeys(address).length > 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.cluster.close();
+  }
+}
+
+describe("a quiescent job", () => {
+  it("sleeps between its records, is RUNNING to everybody, and gives what it gives awake", async () => {
+    using awake = await Run.start(readings(undefined));
+    expect(await awake.end()).toBe("FINISHED");
+
+    using run = await Run.start(readings(SELDOM));
+    let sleeps = 0;
+    let slept = false;
+    await run.cluster.until(
+      async () => {
+        if (run.asleep && !slept) {
+          sleeps += 1;
+          expect(await run.status()).toBe("RUNNING");
+        }
+        slept = run.asleep;
+        return isGloballyTerminal(await run.status());
+      },
+      { stepMillis: 500 },
+    );
+    expect(await run.status()).toBe("FINISHED");
+    expect(sleeps).toBeGreaterThanOrEqual(1);
+    expect(await run.rows()).toEqual(await awake.rows());
+    const { restarts, exceptionHistory } = await run.info();
+    expect({ restarts, exceptionHistory }).toEqual({ restarts: 0, exceptionHistory: [] });
+  });
+
+  it("holds no timer but the one that wakes it, and nothing in memory", async () => {
+    using run = await Run.start(readings(SELDOM));
+    await run.cluster.until(() => run.asleep);
+    const started = run.cluster.clock.now();
+    await run.cluster.clock.advance(10 * SECOND);
+    const timers = run.cluster.addresses().filter((address) => run.cluster.nextTimer(address) !== undefined);
+    expect(timers).toEqual([JOB_MASTER]);
+    const calls = run.cluster.trace.length;
+    await run.cluster.clock.advance(40 * SECOND);
+    expect(run.cluster.trace.length - calls, "calls in 40 s").toBe(0);
+    // Its sources have read the first record of each at the start, and wait for 90 s from there.
+    expect(run.cluster.nextTimer(JOB_MASTER)).toBeLessThanOrEqual(started + 90 * SECOND);
+    expect(await run.end()).toBe("FINISHED");
+  });
+
+  it.each([
+    { who: "its JobMaster", kind: "/job-master/" },
+    { who: "the ResourceManager", kind: "/resource-manager/" },
+    { who: "its TaskExecutors", kind: "/task-executor/" },
+    { who: "everybody", kind: undefined },
+  ])("survives the loss of $who at any time", { timeout: 60_000 }, async ({ kind }) => {
+    const definition = readings(SELDOM);
+    using awake = await Run.start(readings(undefined));
+    await awake.end();
+    // The first sleep begins about 6 s after the start, and is over after 90 s.
+    for (const atMillis of [...steps(4_000, 9_000, 250), ...steps(89_000, 92_000, 100)]) {
+      using run = await Run.start(definition);
+      await run.cluster.clock.advance(atMillis);
+      for (const address of run.cluster.addresses()) {
+        if (kind === undefined || address.includes(kind)) run.cluster.kill(address);
+      }
+      expect(await run.end(), `lost after ${atMillis} ms`).toBe("FINISHED");
+      expect(await run.rows(), `lost after ${atMillis} ms`).toEqual(await awake.rows());
+    }
+  });
+
+  it("is cancelled without being run again", async () => {
+    using run = await Run.start(readings(SELDOM));
+    await run.cluster.until(() => run.asleep);
+    const deployments = run.deployments;
+    await run.cluster.resolve(run.cluster.dispatcher.cancelJob(JOB_ID));
+    expect(await run.end()).toBe("CANCELED");
+    expect(run.deployments).toBe(deployments);
+  });
+
+  it("wakes for a savepoint, and sleeps again", async () => {
+    using run = await Run.start(readings(SELDOM));
+    await run.cluster.until(() => run.asleep);
+    const { dispatcher } = run.cluster;
+    await run.cluster.resolve(
+      dispatcher.triggerSavepoint(JOB_ID, "save", { targetDirectory: "savepoints/mine", cancelJob: false }),
+    );
+    await run.cluster.until(
+      async () =>
+        (await run.cluster.resolve(dispatcher.getTriggeredSavepointStatus(JOB_ID, "save")))?.kind === "completed",
+    );
+    await run.cluster.until(() => run.asleep);
+    expect(await run.end()).toBe("FINISHED");
+  });
+});
