@@ -30,7 +30,6 @@ const MAX_BILLED_CALLS = 10;
 const MAX_DELAY_MILLIS = 5;
 const MAX_CHECK_SECONDS = 2;
 
-const NO_HTTP = { missing: "missing: its client is not in this benchmark yet" } as const;
 const NO_MESSAGE_LOG = { missing: "missing: Sluice has no message log yet" } as const;
 
 const atLeast = (times: number): Bar => ({ kind: "ratio", atLeast: times });
@@ -61,8 +60,15 @@ function inProcess(name: string, peer: SystemName, load: { readonly load: Load; 
   return [{ name, unit: "calls/s", bar: peer === "nact" ? atLeast(1) : AHEAD, ours, baseline }];
 }
 
-function overHttp(name: string, baseline: Side, bar: Bar): Experiment {
-  return [{ name, unit: "calls/s", bar, ours: NO_HTTP, baseline }];
+/** Sluice's client against another one of the same server. */
+function overHttp(
+  name: string,
+  sides: { readonly ours: SystemName; readonly theirs: SystemName; readonly width: number },
+  bar: Bar,
+): Experiment {
+  const { ours, theirs, width } = sides;
+  const load = width === 1 ? "one at a time" : "in flight";
+  return [{ name, unit: "calls/s", bar, ours: side(ours, load, width), baseline: side(theirs, load, width) }];
 }
 
 /** Every row of the table, in its order. */
@@ -98,22 +104,34 @@ export const EXPERIMENTS: readonly Experiment[] = [
   ),
   inProcess("local ask in process, one at a time, against nact", "nact", { load: "one at a time" }),
   inProcess("local ask in process, 256 in flight, against nact", "nact", { load: "in flight", width: IN_FLIGHT }),
-  overHttp("HTTP, one ask at a time, against a raw echo", side("raw HTTP", "one at a time"), atLeast(0.8)),
-  overHttp("HTTP, 64 asks in flight, against a raw echo", side("raw HTTP", "in flight", HTTP_IN_FLIGHT), atLeast(4)),
+  overHttp(
+    "HTTP, one ask at a time, against a raw echo",
+    { ours: "sluice HTTP", theirs: "raw HTTP", width: 1 },
+    atLeast(0.8),
+  ),
+  overHttp(
+    "HTTP, 64 asks in flight, against a raw echo",
+    { ours: "sluice HTTP", theirs: "raw HTTP", width: HTTP_IN_FLIGHT },
+    atLeast(4),
+  ),
+  overHttp(
+    "HTTP to an object, one ask at a time, against a route to raw RPC",
+    { ours: "sluice HTTP to an object", theirs: "raw HTTP to an object", width: 1 },
+    atLeast(0.8),
+  ),
+  overHttp(
+    "HTTP to an object, 64 asks in flight, against a route to raw RPC",
+    { ours: "sluice HTTP to an object", theirs: "raw HTTP to an object", width: HTTP_IN_FLIGHT },
+    atLeast(4),
+  ),
   inProcess("in process, one ask at a time, against capnweb", "capnweb in process", { load: "one at a time" }),
   inProcess("in process, 256 asks in flight, against capnweb", "capnweb in process", {
     load: "in flight",
     width: IN_FLIGHT,
   }),
-  overHttp("HTTP batch of 64, against capnweb", side("capnweb HTTP batch", "in flight", HTTP_IN_FLIGHT), AHEAD),
   overHttp(
-    "one held connection, one ask at a time, against capnweb",
-    side("capnweb WebSocket", "one at a time"),
-    AHEAD,
-  ),
-  overHttp(
-    "one held connection, 256 asks in flight, against capnweb",
-    side("capnweb WebSocket", "in flight", IN_FLIGHT),
+    "HTTP batch of 64, against capnweb",
+    { ours: "sluice HTTP", theirs: "capnweb HTTP batch", width: HTTP_IN_FLIGHT },
     AHEAD,
   ),
   [

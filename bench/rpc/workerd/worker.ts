@@ -13,6 +13,7 @@ import type { DurableBenchTarget } from "../target/bench-target.ts";
 import { stubTarget } from "../target/stub-target.ts";
 import { countedStub } from "./counted-stub.ts";
 import type { TopLevelCalls } from "./counted-stub.ts";
+import { httpRoutes } from "./http-routes.ts";
 import { measureRoute } from "./measure-route.ts";
 import { RawObject } from "./raw-object.ts";
 
@@ -94,9 +95,9 @@ function counted(
 }
 
 export default {
-  /** `POST /measure` runs a load; everything else is echoed. */
-  async fetch(request, env): Promise<Response> {
+  /** `POST /measure` runs a load; the rest is called by processes. */
+  fetch(request, env) {
     if (new URL(request.url).pathname === "/measure") return measureRoute(request, env.CALLER.getByName("caller"));
-    return new Response(await request.text());
+    return httpRoutes.fetch(request, env);
   },
 } satisfies ExportedHandler<Environment>;

@@ -4,27 +4,29 @@ import { HttpRefusal } from "./http-refusal.ts";
 /**
  * The frames of a whole body, undecoded.
  *
- * @throws HttpRefusal 413 once the body or the number of calls is over its limit, without having read more than that and
- *   one chunk; 400 for a body that ends within a frame or holds none.
+ * @throws HttpRefusal 413 once the body or the number of calls is over its limit, without having read more than what
+ *   was announced or, if nothing was, one chunk beyond it; 400 for a body that ends within a frame or holds none.
  */
 export async function readFrames(
   request: Request,
   limits: { readonly bodyBytes: number; readonly calls: number },
 ): Promise<readonly Uint8Array[]> {
   const tooLong = (): HttpRefusal => new HttpRefusal(413, `body: the limit is ${limits.bodyBytes} bytes`);
-  if (Number(request.headers.get("content-length") ?? 0) > limits.bodyBytes) throw tooLong();
+  const announced = Number(request.headers.get("content-length") ?? 0);
+  if (announced > limits.bodyBytes) throw tooLong();
   const reader = new FrameReader(limits.bodyBytes);
   const frames: Uint8Array[] = [];
   let size = 0;
-  if (request.body !== null) {
-    // Leaving the loop by a throw cancels the stream.
-    for await (const chunk of request.body) {
-      if (!(chunk instanceof Uint8Array)) throw new HttpRefusal(400, "body: expected bytes");
-      if ((size += chunk.byteLength) > limits.bodyBytes) throw tooLong();
-      frames.push(...reader.push(chunk));
-      if (frames.length > limits.calls) throw new HttpRefusal(413, `body: the limit is ${limits.calls} calls`);
-    }
-  }
+  const take = (chunk: unknown): void => {
+    if (!(chunk instanceof Uint8Array)) throw new HttpRefusal(400, "body: expected bytes");
+    if ((size += chunk.byteLength) > limits.bodyBytes) throw tooLong();
+    frames.push(...reader.push(chunk));
+    if (frames.length > limits.calls) throw new HttpRefusal(413, `body: the limit is ${limits.calls} calls`);
+  };
+  // As a stream, a body of known length would cost more than all else about a short one.
+  if (announced > 0) take(new Uint8Array(await request.arrayBuffer()));
+  // Leaving the loop by a throw cancels the stream.
+  else if (request.body !== null) for await (const chunk of request.body) take(chunk);
   if (!reader.complete) throw new HttpRefusal(400, "malformed body: it ends within a frame");
   if (frames.length === 0) throw new HttpRefusal(400, "malformed body: it holds no call");
   return frames;
