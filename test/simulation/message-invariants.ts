@@ -31,7 +31,7 @@ export class MessageInvariants {
   delivered(envelope: RequestEnvelope, receiver: NetworkReceiver): void {
     const { sender } = envelope;
     if (sender === null) return;
-    if (envelope.method === "submitTask") this.#requireOneLife(sender);
+    if (envelope.method === "submitTasks") this.#requireOneLife(sender);
     const senders = this.#senders.get(receiver) ?? new Map<string, SenderIdentity>();
     const highest = senders.get(sender.address);
     const order = highest === undefined ? 1 : compareIdentity(sender, highest);
@@ -69,7 +69,7 @@ export class MessageInvariants {
   #requireCurrentJobMaster({ gateway, method, args }: RequestEnvelope, receiver: NetworkReceiver): void {
     if (gateway !== "TaskExecutor") return;
     const newest = this.#jobMasters.get(receiver) ?? 0;
-    if (method === "submitTask") {
+    if (method === "submitTasks") {
       const [, jobMasterId] = args;
       this.#violations.require(
         Number(jobMasterId) >= newest,

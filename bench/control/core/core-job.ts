@@ -11,7 +11,6 @@ import { JobMasterStorage } from "../../../src/runtime/jobmaster/job-master-stor
 import { RunningJob } from "../../../src/runtime/jobmaster/running-job.ts";
 import { MAX_CLUSTER_QUOTAS } from "../../../src/runtime/messages/cluster-quotas.ts";
 import { serializeThrowable } from "../../../src/runtime/messages/serialized-throwable.ts";
-import type { TaskDeploymentDescriptor } from "../../../src/runtime/messages/task-deployment-descriptor.ts";
 import type { TaskExecutionState } from "../../../src/runtime/messages/task-execution-state.ts";
 import type { ResourceManagerGateway } from "../../../src/runtime/resourcemanager/resource-manager-gateway.ts";
 import type { TaskExecutorGateway } from "../../../src/runtime/taskexecutor/task-executor-gateway.ts";
@@ -25,6 +24,7 @@ const START_MILLIS = Date.UTC(2024, 0, 1);
 const CHECKPOINT_INTERVAL_MILLIS = 1_000;
 const RESTART_DELAY_MILLIS = 1;
 const ACKNOWLEDGED = Promise.resolve(ACKNOWLEDGE);
+const TAKEN = Promise.resolve([]);
 const PROFILE = { cpuCores: 1, memoryMegabytes: 64 };
 const ACK_METRICS = { alignmentMillis: 0, syncMillis: 0, asyncMillis: 0, startDelayMillis: 0, processedBytes: 0 };
 
@@ -36,7 +36,8 @@ export class CoreJob {
   readonly #clock = new ManualClock(START_MILLIS);
   readonly #job: RunningJob;
   readonly #parallelism: number;
-  readonly #tasks: { readonly attemptId: ExecutionAttemptID; readonly taskExecutor: ResourceID }[] = [];
+  /** By TaskExecutor. */
+  readonly #tasks: (readonly ExecutionAttemptID[])[] = [];
   readonly #canceling: ExecutionAttemptID[] = [];
   readonly #triggered = new Set<number>();
 
@@ -71,6 +72,7 @@ export class CoreJob {
         },
         onTerminated: () => undefined,
         onQuiescent: () => undefined,
+        inlets: { discardRead: () => undefined, isDrained: () => true },
       },
       { jobGraph, dispatcherAddress: "dispatcher", quotas: MAX_CLUSTER_QUOTAS, submittedMillis: START_MILLIS },
     );
@@ -107,13 +109,13 @@ export class CoreJob {
 
   /** One task fails: all are cancelled, deployed again and come to RUNNING. */
   async failover(): Promise<void> {
-    const [failed] = this.#tasks;
-    if (failed === undefined) throw new RangeError("nothing runs");
+    const attemptId = this.#tasks[0]?.[0];
+    if (attemptId === undefined) throw new RangeError("nothing runs");
     const failure = serializeThrowable(new Error("a record was bad"));
-    this.#job.updateTask({ jobId: this.#job.jobId, attemptId: failed.attemptId, state: "FAILED", failure });
+    this.#job.updateTask({ jobId: this.#job.jobId, attemptId, state: "FAILED", failure });
     this.#tasks.length = 0;
-    for (const attemptId of this.#canceling.splice(0)) {
-      this.#job.updateTask({ jobId: this.#job.jobId, attemptId, state: "CANCELED" });
+    for (const canceled of this.#canceling.splice(0)) {
+      this.#job.updateTask({ jobId: this.#job.jobId, attemptId: canceled, state: "CANCELED" });
     }
     await this.#clock.advance(RESTART_DELAY_MILLIS);
     await this.#run();
@@ -123,9 +125,8 @@ export class CoreJob {
   async trigger(): Promise<readonly (() => void)[]> {
     await this.#clock.advance(CHECKPOINT_INTERVAL_MILLIS);
     const checkpointId = Math.max(...this.#triggered);
-    const byTaskExecutor = Map.groupBy(this.#tasks, ({ taskExecutor }) => taskExecutor);
-    return [...byTaskExecutor.values()].map((tasks) => {
-      const acknowledgements = tasks.map(({ attemptId }) => ({
+    return this.#tasks.map((attemptIds) => {
+      const acknowledgements = attemptIds.map((attemptId) => ({
         attemptId,
         metrics: ACK_METRICS,
         state: { kind: "inline", bytes: new Uint8Array(8) } as const,
@@ -143,8 +144,9 @@ export class CoreJob {
 
   async #run(): Promise<void> {
     await this.#clock.settle();
-    if (this.#tasks.length !== 2 * this.#parallelism) {
-      throw new Error(`expected ${2 * this.#parallelism} deployed tasks, got ${this.#tasks.length}`);
+    const deployed = this.#tasks.reduce((sum, tasks) => sum + tasks.length, 0);
+    if (deployed !== 2 * this.#parallelism) {
+      throw new Error(`expected ${2 * this.#parallelism} deployed tasks, got ${deployed}`);
     }
     this.#report("INITIALIZING");
     this.#report("RUNNING");
@@ -152,16 +154,15 @@ export class CoreJob {
 
   #report(state: TaskExecutionState["state"]): void {
     const { jobId } = this.#job;
-    for (const { attemptId } of this.#tasks) this.#job.updateTask({ jobId, attemptId, state });
+    for (const tasks of this.#tasks) for (const attemptId of tasks) this.#job.updateTask({ jobId, attemptId, state });
   }
 
   /** All of them in one: takes everything at once. */
   #taskExecutor(): TaskExecutorGateway {
     const taken: Partial<TaskExecutorGateway> = {
-      submitTask: ({ attemptId, allocationId }: TaskDeploymentDescriptor) => {
-        const [, index] = allocationId.split("-");
-        this.#tasks.push({ attemptId, taskExecutor: brandId<ResourceID>(`te-${index}`) });
-        return ACKNOWLEDGED;
+      submitTasks: ({ tasks }) => {
+        this.#tasks.push(tasks.map(({ attemptId }) => attemptId));
+        return TAKEN;
       },
       cancelTask: (attemptId) => {
         this.#canceling.push(attemptId);

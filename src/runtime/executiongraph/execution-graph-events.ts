@@ -33,7 +33,7 @@ export type ExecutionGraphEvent =
       readonly attemptIds: readonly ExecutionAttemptID[];
       readonly slots: SlotAssignment;
     }
-  | { readonly kind: "deployment-acknowledged"; readonly attemptId: ExecutionAttemptID }
+  | { readonly kind: "deployment-acknowledged"; readonly attemptIds: readonly ExecutionAttemptID[] }
   | { readonly kind: "metrics-reported"; readonly attemptId: ExecutionAttemptID; readonly metrics: TaskMetrics }
   | { readonly kind: "end-of-data"; readonly attemptIds: readonly ExecutionAttemptID[] }
   | {

@@ -142,11 +142,11 @@ export class ExecutionGraph {
       case "slots-assigned":
         for (const attemptId of event.attemptIds) {
           const execution = this.#require(attemptId);
-          execution.slot = event.slots.get(execution.subtaskIndex);
+          execution.slot = event.slots[execution.subtaskIndex];
         }
         return;
       case "deployment-acknowledged":
-        this.#require(event.attemptId).deploymentAcknowledged = true;
+        for (const attemptId of event.attemptIds) this.#require(attemptId).deploymentAcknowledged = true;
         return;
       case "metrics-reported":
         this.#require(event.attemptId).metrics = event.metrics;

@@ -10,8 +10,8 @@ export interface AssignedSlot {
   readonly location: ResourceID;
 }
 
-/** Slots by subtask index: subtask i of every vertex goes to the slot of i (SCH-07). */
-export type SlotAssignment = ReadonlyMap<number, AssignedSlot>;
+/** Slots by subtask index, holes where none is assigned: subtask i of every vertex goes to the slot of i (SCH-07). */
+export type SlotAssignment = readonly (AssignedSlot | undefined)[];
 
 /** An attempt, whose id says where it stands in its graph. */
 export interface NewAttempt {

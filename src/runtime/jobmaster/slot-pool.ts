@@ -10,16 +10,16 @@ interface PooledSlot extends AssignedSlot {
 export class SlotPool {
   /** Slots the job needs. */
   readonly required: number;
-  readonly #slots = new Map<AllocationID, PooledSlot>();
-  /** A report for every TaskExecutor must not look at every slot. */
-  readonly #byLocation = new Map<ResourceID, Set<AllocationID>>();
+  /** By TaskExecutor: a report for one must not look at the slots of all. */
+  readonly #slots = new Map<ResourceID, PooledSlot[]>();
+  #size = 0;
 
   constructor(required: number) {
     this.required = required;
   }
 
   get size(): number {
-    return this.#slots.size;
+    return this.#size;
   }
 
   /**
@@ -27,15 +27,16 @@ export class SlotPool {
    * accepted again.
    */
   offer(location: ResourceID, offers: readonly SlotOffer[], takeAll: boolean): readonly SlotOffer[] {
-    return offers.filter(({ allocationId, slotIndex }) => {
-      const held = this.#slots.get(allocationId);
-      if (held !== undefined) return held.location === location;
-      if (!takeAll && this.#slots.size >= this.required) return false;
-      this.#slots.set(allocationId, { allocationId, location, slotIndex });
-      const here = this.#byLocation.get(location) ?? new Set();
-      this.#byLocation.set(location, here.add(allocationId));
+    const here = this.#slots.get(location) ?? [];
+    const accepted = offers.filter(({ allocationId, slotIndex }) => {
+      if (here.some((held) => held.allocationId === allocationId)) return true;
+      if (!takeAll && this.#size >= this.required) return false;
+      here.push({ allocationId, location, slotIndex });
+      this.#size += 1;
       return true;
     });
+    if (here.length > 0) this.#slots.set(location, here);
+    return accepted;
   }
 
   /**
@@ -44,27 +45,25 @@ export class SlotPool {
    * subtask where it was. `undefined` while there are too few.
    *
    * @param occupied slots in use; one that is not held any more is not counted on.
+   * @param subtasks ascending.
    * @returns `excess`: free slots beyond what the job requires.
    */
   allocate(
     occupied: SlotAssignment,
-    subtasks: ReadonlySet<number>,
+    subtasks: readonly number[],
   ): { readonly slots: SlotAssignment; readonly excess: readonly AssignedSlot[] } | undefined {
-    const inUse = new Set([...occupied.values()].map(({ allocationId }) => allocationId));
-    const free = [...this.#slots.values()]
-      .filter(({ allocationId }) => !inUse.has(allocationId))
-      .sort((left, right) => compareText(left.location, right.location) || left.slotIndex - right.slotIndex);
-    const slots = new Map<number, AssignedSlot>();
+    const free = this.#freeSlots(occupied);
+    const slots: AssignedSlot[] = [];
     let taken = 0;
-    for (const subtask of [...subtasks].sort((left, right) => left - right)) {
-      const shared = occupied.get(subtask);
-      if (shared !== undefined && this.#slots.has(shared.allocationId)) {
-        slots.set(subtask, shared);
+    for (const subtask of subtasks) {
+      const shared = occupied[subtask];
+      if (shared !== undefined && this.holds(shared.location, shared.allocationId)) {
+        slots[subtask] = shared;
         continue;
       }
       const slot = free[taken];
       if (slot === undefined) return undefined;
-      slots.set(subtask, { allocationId: slot.allocationId, location: slot.location });
+      slots[subtask] = slot;
       taken += 1;
     }
     const excess = Math.min(free.length - taken, Math.max(0, this.size - this.required));
@@ -72,26 +71,41 @@ export class SlotPool {
   }
 
   holds(location: ResourceID, allocationId: AllocationID): boolean {
-    return this.#slots.get(allocationId)?.location === location;
+    return this.#slots.get(location)?.some((held) => held.allocationId === allocationId) ?? false;
   }
 
   /** @returns whether it was held, by this TaskExecutor. */
   remove(location: ResourceID, allocationId: AllocationID): boolean {
-    if (this.#slots.get(allocationId)?.location !== location) return false;
-    this.#byLocation.get(location)?.delete(allocationId);
-    return this.#slots.delete(allocationId);
+    const here = this.#slots.get(location) ?? [];
+    const index = here.findIndex((held) => held.allocationId === allocationId);
+    if (index === -1) return false;
+    here.splice(index, 1);
+    this.#size -= 1;
+    if (here.length === 0) this.#slots.delete(location);
+    return true;
   }
 
   /** @returns the allocations that were held there. */
   removeLocation(location: ResourceID): ReadonlySet<AllocationID> {
     const removed = new Set(this.allocationsOf(location));
-    for (const allocationId of removed) this.#slots.delete(allocationId);
-    this.#byLocation.delete(location);
+    this.#size -= removed.size;
+    this.#slots.delete(location);
     return removed;
   }
 
   allocationsOf(location: ResourceID): readonly AllocationID[] {
-    return [...(this.#byLocation.get(location) ?? [])];
+    return this.#slots.get(location)?.map(({ allocationId }) => allocationId) ?? [];
+  }
+
+  #freeSlots(occupied: SlotAssignment): readonly PooledSlot[] {
+    const inUse = new Set<AllocationID>();
+    for (const slot of occupied) if (slot !== undefined) inUse.add(slot.allocationId);
+    const free: PooledSlot[] = [];
+    for (const location of [...this.#slots.keys()].sort(compareText)) {
+      const here = this.#slots.get(location)?.filter(({ allocationId }) => !inUse.has(allocationId)) ?? [];
+      free.push(...here.sort((left, right) => left.slotIndex - right.slotIndex));
+    }
+    return free;
   }
 }
 

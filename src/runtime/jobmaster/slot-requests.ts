@@ -93,22 +93,28 @@ export class SlotRequests {
     if (this.#least?.scheduled === scheduled) return this.#least.slots;
     const requests = state.slotRequests;
     for (const slotRequestId of this.#timeouts.keys()) if (!requests.has(slotRequestId)) this.#settle(slotRequestId);
-    const slots = Math.min(...Array.from(requests.values(), (attemptIds) => this.#subtasksOf(attemptIds).size));
+    const slots = Math.min(...Array.from(requests.values(), (attemptIds) => this.#subtasksOf(attemptIds).length));
     this.#least = { scheduled, slots };
     return slots;
   }
 
   /** Slots that tasks run in, which those of the same subtask index share (SCH-09). */
   #occupied(): SlotAssignment {
-    const occupied = new Map<number, AssignedSlot>();
+    const occupied: AssignedSlot[] = [];
     for (const { slot, state, subtaskIndex } of this.#parts.state.graph.executions()) {
-      if (slot !== undefined && !isTerminalExecutionState(state)) occupied.set(subtaskIndex, slot);
+      if (slot !== undefined && !isTerminalExecutionState(state)) occupied[subtaskIndex] = slot;
     }
     return occupied;
   }
 
-  #subtasksOf(attemptIds: readonly ExecutionAttemptID[]): ReadonlySet<number> {
+  /** Each once, ascending. */
+  #subtasksOf(attemptIds: readonly ExecutionAttemptID[]): readonly number[] {
     const { graph } = this.#parts.state;
-    return new Set(attemptIds.map((attemptId) => graph.execution(attemptId)?.subtaskIndex ?? 0));
+    const needed: boolean[] = [];
+    for (const attemptId of attemptIds) needed[graph.execution(attemptId)?.subtaskIndex ?? 0] = true;
+    const subtasks: number[] = [];
+    // Holes are left out.
+    needed.forEach((_, subtask) => subtasks.push(subtask));
+    return subtasks;
   }
 }

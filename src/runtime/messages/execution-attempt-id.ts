@@ -28,6 +28,11 @@ export function attemptIdOf(batch: AttemptBatch, place: number): ExecutionAttemp
   return brandId<ExecutionAttemptID>(batch + place.toString(HEX).padStart(PLACE_DIGITS, "0"));
 }
 
+/** The attempt at `place` that was made together with another one. */
+export function inSameBatch(attemptId: ExecutionAttemptID, place: number): ExecutionAttemptID {
+  return attemptIdOf(brandId<AttemptBatch>(attemptId.slice(0, BATCH_DIGITS)), place);
+}
+
 /** The place that {@link attemptIdOf} got; of anything else some number, or not a number. */
 export function placeOf(attemptId: ExecutionAttemptID): number {
   let place = 0;

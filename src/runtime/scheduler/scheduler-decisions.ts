@@ -72,8 +72,10 @@ export function decide(
       if (failed.length === 0) return { events: [changed(canceled, "CANCELED", nowMillis)], effects: [] };
       return decideFailover(state, { failed, canceled, cause: input.failure }, environment);
     }
-    case "deployment-acknowledged":
-      return ofKnown(state, input.attemptId, () => ({ events: [input], effects: [] }));
+    case "deployment-acknowledged": {
+      const attemptIds = input.attemptIds.filter((attemptId) => graph.execution(attemptId) !== undefined);
+      return attemptIds.length === 0 ? NOTHING : { events: [{ kind: input.kind, attemptIds }], effects: [] };
+    }
     case "task-updated":
       return decideTaskUpdate(state, input.update, environment);
     case "attempt-failed":

@@ -35,7 +35,7 @@ export type SchedulerInput =
       readonly allocationIds: ReadonlySet<AllocationID>;
       readonly failure: SerializedThrowable;
     }
-  | { readonly kind: "deployment-acknowledged"; readonly attemptId: ExecutionAttemptID }
+  | { readonly kind: "deployment-acknowledged"; readonly attemptIds: readonly ExecutionAttemptID[] }
   | { readonly kind: "task-updated"; readonly update: TaskExecutionState }
   /** The JobMaster gives an attempt up: its deployment failed, or it vanished (DEP-03, DEP-05). */
   | { readonly kind: "attempt-failed"; readonly attemptId: ExecutionAttemptID; readonly failure: SerializedThrowable }

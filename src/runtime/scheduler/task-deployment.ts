@@ -1,20 +1,29 @@
 import { SluiceException } from "../../common/exceptions.ts";
-import type { ExecutionAttemptID, IntermediateDataSetID, JobVertexID } from "../../common/ids.ts";
-import type { ExecutionGraph } from "../executiongraph/execution-graph.ts";
+import type { ExecutionAttemptID, JobVertexID, ResourceID } from "../../common/ids.ts";
+import type { ExecutionGraph, ExecutionJobVertex } from "../executiongraph/execution-graph.ts";
 import type { AssignedSlot, Execution } from "../executiongraph/execution.ts";
-import type { JobVertex, ShipStrategy } from "../jobgraph/job-graph.ts";
-import type { ChannelPeer, TaskDeploymentDescriptor, TaskRestore } from "../messages/task-deployment-descriptor.ts";
+import type { IntermediateDataSet, JobEdge, JobVertex } from "../jobgraph/job-graph.ts";
+import type {
+  DeployedEdge,
+  DeployedTask,
+  DeployedVertex,
+  SubtaskLocations,
+  TaskDeploymentBatch,
+} from "../messages/task-deployment-batch.ts";
+import type { TaskRestore } from "../messages/task-deployment-descriptor.ts";
 
-/** One task and where it goes. */
+/** The tasks for one TaskExecutor. */
 export interface TaskDeployment {
-  readonly execution: Execution;
-  readonly slot: AssignedSlot;
-  readonly descriptor: TaskDeploymentDescriptor;
+  readonly location: ResourceID;
+  /** In the order of the batch's tasks. */
+  readonly executions: readonly Execution[];
+  readonly batch: TaskDeploymentBatch;
 }
 
 /**
- * Descriptors of the attempts, whole regions which have to have slots, in topological order (SCH-03). Lists of peers are
- * shared between the subtasks of a vertex, so building is linear in the subtasks.
+ * Deployments of the attempts, one per TaskExecutor. The attempts are whole regions, which have to have slots, in topological
+ * order (SCH-03); so are the tasks of each batch. What is said of a vertex is shared between the batches: building is linear
+ * in the subtasks.
  *
  * @param restoreOf the snapshots an attempt starts from.
  */
@@ -23,81 +32,93 @@ export function createTaskDeployments(
   attemptIds: readonly ExecutionAttemptID[],
   restoreOf: (execution: Execution) => TaskRestore | undefined,
 ): readonly TaskDeployment[] {
-  const wanted = new Set(attemptIds);
-  const peers = new Map(graph.vertices.map(({ jobVertex, executions }) => [jobVertex.id, new Peers(executions)]));
-  const { jobId, name, module, hash, configuration } = graph.jobGraph;
-  const deployments: TaskDeployment[] = [];
-  for (const { jobVertex, executions } of graph.vertices) {
-    const inputs = jobVertex.inputs.map((input) => channels(peers, input.source, input));
-    const outputs = jobVertex.outputs.map((output) =>
-      channels(peers, output.consumer, { ...output, dataSet: output.id }),
-    );
-    for (const execution of executions) {
-      if (!wanted.has(execution.attemptId)) continue;
-      const slot = slotOf(execution);
-      const restore = restoreOf(execution);
-      const descriptor: TaskDeploymentDescriptor = {
-        jobId,
-        jobName: name,
-        module,
-        graphHash: hash,
-        configuration,
-        ...vertexPart(jobVertex),
-        subtaskIndex: execution.subtaskIndex,
-        attemptId: execution.attemptId,
-        attemptNumber: execution.attemptNumber,
-        allocationId: slot.allocationId,
-        inputGates: inputs.map(({ dataSet, of }) => ({ dataSet, producers: of(execution.subtaskIndex) })),
-        resultPartitions: outputs.map(({ dataSet, of }) => ({ dataSet, consumers: of(execution.subtaskIndex) })),
-        ...(restore === undefined ? {} : { restore }),
-      };
-      deployments.push({ execution, slot, descriptor });
+  const { jobId, name: jobName, module, hash: graphHash, configuration } = graph.jobGraph;
+  const vertices = new DeployedVertices(graph);
+  const drafts = new Map<ResourceID, Draft>();
+  for (const attemptId of attemptIds) {
+    const execution = graph.execution(attemptId);
+    if (execution === undefined) continue;
+    const { location, allocationId } = slotOf(execution);
+    let draft = drafts.get(location);
+    if (draft === undefined) drafts.set(location, (draft = { executions: [], vertices: [], tasks: [] }));
+    const vertex = vertices.of(execution.vertex);
+    if (draft.vertices.at(-1) !== vertex) draft.vertices.push(vertex);
+    draft.executions.push(execution);
+    draft.tasks.push(taskOf(execution, { vertex: draft.vertices.length - 1, allocationId }, restoreOf(execution)));
+  }
+  return Array.from(drafts, ([location, { executions, vertices: deployed, tasks }]) => ({
+    location,
+    executions,
+    batch: { jobId, jobName, module, graphHash, configuration, vertices: deployed, tasks },
+  }));
+}
+
+interface Draft {
+  readonly executions: Execution[];
+  readonly vertices: DeployedVertex[];
+  readonly tasks: DeployedTask[];
+}
+
+function taskOf(
+  { attemptId, attemptNumber, subtaskIndex }: Execution,
+  { vertex, allocationId }: Pick<DeployedTask, "vertex" | "allocationId">,
+  restore: TaskRestore | undefined,
+): DeployedTask {
+  const task = { vertex, subtaskIndex, attemptId, attemptNumber, allocationId };
+  return restore === undefined ? task : { ...task, restore };
+}
+
+/** What deployments say of the vertices, each made when it is first asked for. */
+class DeployedVertices {
+  readonly #vertices = new Map<JobVertexID, ExecutionJobVertex>();
+  readonly #deployed = new Map<JobVertex, DeployedVertex>();
+  readonly #locations = new Map<JobVertexID, SubtaskLocations>();
+
+  constructor(graph: ExecutionGraph) {
+    for (const vertex of graph.vertices) this.#vertices.set(vertex.jobVertex.id, vertex);
+  }
+
+  of(vertex: JobVertex): DeployedVertex {
+    const known = this.#deployed.get(vertex);
+    if (known !== undefined) return known;
+    const { id, name, parallelism, maxParallelism, inputs, outputs } = vertex;
+    const deployed = {
+      jobVertexId: id,
+      taskName: name,
+      parallelism,
+      maxParallelism,
+      inputs: inputs.map((input) => this.#edge(input.source, { ...input, id: input.dataSet })),
+      outputs: outputs.map((output) => this.#edge(output.consumer, output)),
+    };
+    this.#deployed.set(vertex, deployed);
+    return deployed;
+  }
+
+  /** Of FORWARD the subtasks at the other end are not looked at: those of another region may have no slot. */
+  #edge(
+    other: JobVertexID,
+    { id, shipStrategy }: Pick<IntermediateDataSet, "id"> & Pick<JobEdge, "shipStrategy">,
+  ): DeployedEdge {
+    const executions = this.#vertices.get(other)?.executions ?? [];
+    const edge = { dataSet: id, first: executions[0]?.place ?? 0 };
+    return shipStrategy === "FORWARD" ? edge : { ...edge, locations: this.#locationsOf(other, executions) };
+  }
+
+  #locationsOf(id: JobVertexID, executions: readonly Execution[]): SubtaskLocations {
+    const known = this.#locations.get(id);
+    if (known !== undefined) return known;
+    const locations: (readonly [ResourceID, number])[] = [];
+    let start = 0;
+    for (const [index, execution] of executions.entries()) {
+      const { location } = slotOf(execution);
+      const next = executions[index + 1];
+      if (next !== undefined && slotOf(next).location === location) continue;
+      locations.push([location, index + 1 - start]);
+      start = index + 1;
     }
+    this.#locations.set(id, locations);
+    return locations;
   }
-  return deployments;
-}
-
-function vertexPart(
-  vertex: JobVertex,
-): Pick<TaskDeploymentDescriptor, "jobVertexId" | "taskName" | "parallelism" | "maxParallelism"> {
-  const { id, name, parallelism, maxParallelism } = vertex;
-  return { jobVertexId: id, taskName: name, parallelism, maxParallelism };
-}
-
-/** The other ends of one edge, as each subtask sees them: all for an all-to-all edge, the same index for FORWARD. */
-function channels(
-  peers: ReadonlyMap<JobVertexID, Peers>,
-  other: JobVertexID,
-  edge: { readonly dataSet: IntermediateDataSetID; readonly shipStrategy: ShipStrategy },
-): { readonly dataSet: IntermediateDataSetID; readonly of: (subtaskIndex: number) => readonly ChannelPeer[] } {
-  const ends = peers.get(other);
-  return {
-    dataSet: edge.dataSet,
-    of: (subtaskIndex) => (edge.shipStrategy === "FORWARD" ? ends?.of(subtaskIndex) : ends?.all) ?? [],
-  };
-}
-
-/** The subtasks of one vertex as ends of channels; those of another region are not looked at, they may have no slot. */
-class Peers {
-  readonly #executions: readonly Execution[];
-  #all: readonly ChannelPeer[] | undefined;
-
-  constructor(executions: readonly Execution[]) {
-    this.#executions = executions;
-  }
-
-  get all(): readonly ChannelPeer[] {
-    return (this.#all ??= this.#executions.map(peerOf));
-  }
-
-  of(subtaskIndex: number): readonly ChannelPeer[] {
-    return this.#executions.slice(subtaskIndex, subtaskIndex + 1).map(peerOf);
-  }
-}
-
-function peerOf(execution: Execution): ChannelPeer {
-  const { attemptId, subtaskIndex } = execution;
-  return { attemptId, subtaskIndex, taskExecutor: slotOf(execution).location };
 }
 
 function slotOf(execution: Execution): AssignedSlot {

@@ -6,6 +6,7 @@ import type { CheckpointOptions } from "../messages/checkpoint-messages.ts";
 import type { AllocatedSlotReport } from "../messages/heartbeat-payloads.ts";
 import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { SlotRequest } from "../messages/slot-request.ts";
+import type { TaskDeploymentBatch, TaskRefusal } from "../messages/task-deployment-batch.ts";
 import type { TaskDeploymentDescriptor } from "../messages/task-deployment-descriptor.ts";
 import type { ResourceManagerId } from "../resourcemanager/resource-manager-id.ts";
 
@@ -30,6 +31,8 @@ export const TaskExecutorGateway = defineGateway("TaskExecutor", {
     requestSlot: ask<(request: SlotRequest) => Acknowledge>({ idempotent: true }),
     freeSlot: ask<(allocationId: AllocationID, cause: SerializedThrowable) => Acknowledge>({ idempotent: true }),
     submitTask: ask<(descriptor: TaskDeploymentDescriptor, jobMasterId: JobMasterId) => Acknowledge>(),
+    /** Several at once, each as by `submitTask`. @returns the ones that it refuses. */
+    submitTasks: ask<(batch: TaskDeploymentBatch, jobMasterId: JobMasterId) => readonly TaskRefusal[]>(),
     cancelTask: ask<(attemptId: ExecutionAttemptID, jobMasterId: JobMasterId) => Acknowledge>({ idempotent: true }),
     /** For all attempts of this TaskExecutor that trigger: sources. An unknown attempt is a CHECKPOINT exception. */
     triggerCheckpoint: ask<

@@ -2,7 +2,7 @@ import { ACKNOWLEDGE } from "../../common/acknowledge.ts";
 import type { Acknowledge } from "../../common/acknowledge.ts";
 import { seconds } from "../../common/duration.ts";
 import type { Duration } from "../../common/duration.ts";
-import { SluiceException } from "../../common/exceptions.ts";
+import { SluiceException, toErrorData } from "../../common/exceptions.ts";
 import { brandId } from "../../common/ids.ts";
 import type { AllocationID, ExecutionAttemptID, InstanceID, JobID, ResourceID } from "../../common/ids.ts";
 import type { EndpointContext } from "../../rpc/endpoint-context.ts";
@@ -14,6 +14,8 @@ import type { CheckpointOptions } from "../messages/checkpoint-messages.ts";
 import type { AllocatedSlotReport } from "../messages/heartbeat-payloads.ts";
 import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { SlotRequest } from "../messages/slot-request.ts";
+import { descriptorsOf } from "../messages/task-deployment-batch.ts";
+import type { TaskDeploymentBatch, TaskRefusal } from "../messages/task-deployment-batch.ts";
 import type { TaskDeploymentDescriptor } from "../messages/task-deployment-descriptor.ts";
 import { parseObjectName } from "../object-name.ts";
 import type { ResourceManagerId } from "../resourcemanager/resource-manager-id.ts";
@@ -97,20 +99,36 @@ export class TaskExecutor extends RpcEndpoint implements HandlerOf<typeof TaskEx
   }
 
   submitTask(descriptor: TaskDeploymentDescriptor, jobMasterId: JobMasterId): Acknowledge {
-    // Retryable: connections and slots change under the JobMaster's hands, which says nothing against the task.
-    const refuse = (reason: string): never => {
-      throw new SluiceException("TASK_SUBMISSION", `attempt ${descriptor.attemptId}: ${reason}`, { retryable: true });
-    };
-    const worker = this.#worker;
-    if (worker?.jobManager === undefined || !worker.isRegisteredAtJobManager)
-      return refuse("no JobMaster is connected");
-    if (worker.jobManager.jobMasterId !== jobMasterId) return refuse("the call is not from the connected JobMaster");
-    if (worker.jobManager.jobId !== descriptor.jobId) return refuse(`job ${descriptor.jobId} has no slots here`);
-    if (!worker.activateSlot(descriptor.allocationId))
-      return refuse(`slot ${descriptor.allocationId} is not allocated here`);
-    worker.tasks.submit(descriptor);
-    this.#armBackStop();
+    const refusal = this.#take(descriptor, jobMasterId);
+    if (refusal !== undefined) throw refusal;
     return ACKNOWLEDGE;
+  }
+
+  submitTasks(batch: TaskDeploymentBatch, jobMasterId: JobMasterId): readonly TaskRefusal[] {
+    return descriptorsOf(batch, this.#resourceId).flatMap((descriptor) => {
+      const refusal = this.#take(descriptor, jobMasterId);
+      return refusal === undefined ? [] : [{ attemptId: descriptor.attemptId, error: toErrorData(refusal) }];
+    });
+  }
+
+  /** DEP-01. @returns why not. */
+  #take(descriptor: TaskDeploymentDescriptor, jobMasterId: JobMasterId): SluiceException | undefined {
+    const { attemptId, allocationId, jobId } = descriptor;
+    // Retryable: connections and slots change under the JobMaster's hands, which says nothing against the task.
+    const refusal = (reason: string): SluiceException =>
+      new SluiceException("TASK_SUBMISSION", `attempt ${attemptId}: ${reason}`, { retryable: true });
+    const worker = this.#worker;
+    if (worker?.jobManager === undefined || !worker.isRegisteredAtJobManager) {
+      return refusal("no JobMaster is connected");
+    }
+    if (worker.jobManager.jobMasterId !== jobMasterId) return refusal("the call is not from the connected JobMaster");
+    if (worker.jobManager.jobId !== jobId) return refusal(`job ${jobId} has no slots here`);
+    if (!worker.activateSlot(allocationId)) return refusal(`slot ${allocationId} is not allocated here`);
+    if (!worker.tasks.submit(descriptor)) {
+      return new SluiceException("TASK_SUBMISSION", `attempt ${attemptId} was submitted before`);
+    }
+    this.#armBackStop();
+    return undefined;
   }
 
   cancelTask(attemptId: ExecutionAttemptID, jobMasterId: JobMasterId): Acknowledge | Later<Acknowledge> {

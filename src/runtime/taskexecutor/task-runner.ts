@@ -97,14 +97,12 @@ export class TaskRunner {
     return this.#tasks.deployed();
   }
 
-  /**
-   * Takes a task; how it goes is reported. @throws SluiceException TASK_SUBMISSION if the attempt is here already (DEP-01).
-   */
-  submit(descriptor: TaskDeploymentDescriptor): void {
+  /** Takes a task; how it goes is reported. @returns false if the attempt is here already (DEP-01). */
+  submit(descriptor: TaskDeploymentDescriptor): boolean {
     const { attemptId, allocationId, jobId, attemptNumber, jobVertexId, subtaskIndex } = descriptor;
     const host = (this.#host ??= this.#watchdog.watch(this.#hosts.open(this.#self, descriptor.module)));
     if (!this.#tasks.add({ attemptId, allocationId, jobId }, { attemptNumber, jobVertexId, subtaskIndex })) {
-      throw new SluiceException("TASK_SUBMISSION", `attempt ${attemptId} was submitted before`);
+      return false;
     }
     const submission = host.submitTask(descriptor);
     this.#submissions.add(submission);
@@ -125,6 +123,7 @@ export class TaskRunner {
       },
     );
     this.#pump.ensureRunning();
+    return true;
   }
 
   /**

@@ -50,7 +50,7 @@ describe("ExecutionGraph", () => {
     graph.apply({
       kind: "slots-assigned",
       attemptIds: idsOf(graph),
-      slots: new Map([0, 1].map((index) => [index, slotOf(index)])),
+      slots: [slotOf(0), slotOf(1)],
     });
     expect(graph.executions().map(({ slot }) => slot?.allocationId)).toEqual(["slot0", "slot1", "slot0"]);
     expect(graph.executionsOn(brandId("te0")).map(({ attemptId }) => attemptId)).toEqual(["a0", "a2"].map(attempt));

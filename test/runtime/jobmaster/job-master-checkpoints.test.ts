@@ -231,8 +231,8 @@ describe("recovery of the JobMaster", () => {
     await harness.restartJobMaster();
     await harness.addTaskExecutor(0, "again", found === undefined ? [] : [found]);
     expect(missing).toHaveLength(1);
-    const sent = harness.calls.filter(({ method }) => ["cancelTask", "submitTask"].includes(method));
-    expect(sent.map(({ method }) => method)).toEqual(["cancelTask", "submitTask", "submitTask"]);
+    const sent = harness.calls.filter(({ method }) => ["cancelTask", "submitTasks"].includes(method));
+    expect(sent.map(({ method }) => method)).toEqual(["cancelTask", "submitTasks"]);
     expect(sent[0]?.args[0]).toBe(found?.attemptId);
     expect(await harness.info()).toMatchObject({ restarts: 1, exceptionHistory: [{ labels: { TYPE: "SYSTEM" } }] });
   });

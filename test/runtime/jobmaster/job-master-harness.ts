@@ -16,6 +16,7 @@ import type { ExecutionGraphInfo, ExecutionInfo } from "../../../src/runtime/mes
 import type { RunningTask } from "../../../src/runtime/messages/running-task.ts";
 import { serializeThrowable } from "../../../src/runtime/messages/serialized-throwable.ts";
 import type { StateHandle } from "../../../src/runtime/messages/state-handle.ts";
+import { descriptorsOf, type TaskDeploymentBatch } from "../../../src/runtime/messages/task-deployment-batch.ts";
 import type { TaskDeploymentDescriptor } from "../../../src/runtime/messages/task-deployment-descriptor.ts";
 import type { TaskExecutionState } from "../../../src/runtime/messages/task-execution-state.ts";
 import {
@@ -114,8 +115,12 @@ export class JobMasterHarness implements Doubles {
   }
 
   get deployed(): readonly TaskDeploymentDescriptor[] {
-    // The double records what the gateway's type says.
-    return this.argsOf("submitTask").map(([descriptor]) => descriptor as TaskDeploymentDescriptor);
+    return (
+      this.calls
+        .filter(({ method }) => method === "submitTasks")
+        // The double records what the gateway's type says.
+        .flatMap(({ to, args: [batch] }) => descriptorsOf(batch as TaskDeploymentBatch, brandId<ResourceID>(to)))
+    );
   }
 
   /** What was deployed, as the TaskExecutors that run it report it. */

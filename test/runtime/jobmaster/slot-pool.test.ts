@@ -10,9 +10,9 @@ const offer = (id: string, slotIndex = 0) => ({
   profile: { cpuCores: 1, memoryMegabytes: 1 },
 });
 
-function named(allocated: ReturnType<SlotPool["allocate"]>): Readonly<Record<number, string>> {
+function named(allocated: ReturnType<SlotPool["allocate"]>): Readonly<Record<string, string | undefined>> {
   return Object.fromEntries(
-    [...(allocated?.slots ?? [])].map(([subtask, { allocationId }]) => [subtask, allocationId]),
+    Object.entries(allocated?.slots ?? []).map(([subtask, slot]) => [subtask, slot?.allocationId]),
   );
 }
 
@@ -28,8 +28,8 @@ describe("SlotPool", () => {
     const pool = new SlotPool(1);
     pool.offer(TE1, [offer("b")], true);
     pool.offer(TE0, [offer("a")], true);
-    expect(pool.allocate(new Map(), new Set([0]))).toEqual({
-      slots: new Map([[0, { allocationId: "a", location: TE0 }]]),
+    expect(pool.allocate([], [0])).toEqual({
+      slots: [{ allocationId: "a", location: TE0, slotIndex: 0 }],
       excess: [{ allocationId: "b", location: TE1, slotIndex: 0 }],
     });
   });
@@ -37,24 +37,21 @@ describe("SlotPool", () => {
   it("gives the slots in the same order whatever order they came in", () => {
     const pool = new SlotPool(3);
     pool.offer(TE1, [offer("c")], false);
-    const subtasks = new Set([2, 0, 1]);
-    expect(pool.allocate(new Map(), subtasks)).toBeUndefined();
+    const subtasks = [0, 1, 2];
+    expect(pool.allocate([], subtasks)).toBeUndefined();
     pool.offer(TE0, [offer("b", 1), offer("a", 0)], false);
-    expect(named(pool.allocate(new Map(), subtasks))).toEqual({ 0: "a", 1: "b", 2: "c" });
+    expect(named(pool.allocate([], subtasks))).toEqual({ 0: "a", 1: "b", 2: "c" });
   });
 
   it("SCH-09, SCH-11: subtasks share the slot of their index while others run in it, and take a free one if it is gone", () => {
     const pool = new SlotPool(3);
     pool.offer(TE0, [offer("a", 0), offer("b", 1), offer("c", 2)], false);
     const slot = (id: string) => ({ allocationId: brandId<AllocationID>(id), location: TE0 });
-    const occupied = new Map([
-      [0, slot("c")],
-      [2, slot("gone")],
-    ]);
-    expect(named(pool.allocate(occupied, new Set([0, 1, 2])))).toEqual({ 0: "c", 1: "a", 2: "b" });
-    expect(named(pool.allocate(occupied, new Set([1])))).toEqual({ 1: "a" });
+    const occupied = [slot("c"), undefined, slot("gone")];
+    expect(named(pool.allocate(occupied, [0, 1, 2]))).toEqual({ 0: "c", 1: "a", 2: "b" });
+    expect(named(pool.allocate(occupied, [1]))).toEqual({ 1: "a" });
     pool.remove(TE0, brandId("b"));
-    expect(pool.allocate(occupied, new Set([0, 1, 2]))).toBeUndefined();
+    expect(pool.allocate(occupied, [0, 1, 2])).toBeUndefined();
   });
 
   it("forgets a TaskExecutor with its slots, or one slot if it is there", () => {

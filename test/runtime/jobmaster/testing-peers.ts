@@ -8,6 +8,7 @@ import { RpcEndpoint } from "../../../src/rpc/rpc-endpoint.ts";
 import type { DispatcherGateway } from "../../../src/runtime/dispatcher/dispatcher-gateway.ts";
 import type { ResourceManagerGateway } from "../../../src/runtime/resourcemanager/resource-manager-gateway.ts";
 import type { ResourceManagerId } from "../../../src/runtime/resourcemanager/resource-manager-id.ts";
+import type { TaskRefusal } from "../../../src/runtime/messages/task-deployment-batch.ts";
 import type { TaskExecutorGateway } from "../../../src/runtime/taskexecutor/task-executor-gateway.ts";
 
 /** One call that a double got. */
@@ -56,6 +57,10 @@ export class TestingTaskExecutor extends RpcEndpoint implements HandlerOf<typeof
   }
   submitTask(...args: readonly unknown[]): Acknowledge {
     return this.#record("submitTask", ...args);
+  }
+  submitTasks(...args: readonly unknown[]): readonly TaskRefusal[] {
+    this.#record("submitTasks", ...args);
+    return [];
   }
   cancelTask(...args: readonly unknown[]): Acknowledge {
     return this.#record("cancelTask", ...args);
@@ -197,6 +202,9 @@ export class TestingDispatcher extends FencedRpcEndpoint implements HandlerOf<ty
   }
   getSavepointDisposalStatus(): never {
     return unsupported("getSavepointDisposalStatus");
+  }
+  pushRecords(): never {
+    return unsupported("pushRecords");
   }
   requestJobResult(): never {
     return unsupported("requestJobResult");

@@ -78,7 +78,7 @@ class Run implements Disposable {
   }
 
   get deployments(): number {
-    return this.cluster.trace.filter(({ method }) => method === "submitTask").length;
+    return this.cluster.trace.filter(({ method }) => method === "submitTasks").length;
   }
 
   get workers(): number {

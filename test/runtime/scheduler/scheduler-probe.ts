@@ -58,7 +58,7 @@ export class SchedulerProbe {
       allocationId: brandId<AllocationID>(`slot-${index}`),
       location: brandId<ResourceID>(`te-${Math.floor(index / 2)}`),
     });
-    return new Map(Array.from({ length: count }, (_, index) => [index, slotOf(index)]));
+    return Array.from({ length: count }, (_, index) => slotOf(index));
   }
 
   /** Of the oldest request that waits. */
