@@ -2,6 +2,7 @@ import type { ExecutionAttemptID, JobID } from "../../src/common/ids.ts";
 import { jobPrefix } from "../../src/runtime/blob/job-object-store.ts";
 import { decodeCheckpointMetadata } from "../../src/runtime/checkpoint/checkpoint-metadata.ts";
 import type { CheckpointPointer } from "../../src/runtime/checkpoint/checkpoint-storage.ts";
+import { sourcePositionOf } from "../../src/runtime/checkpoint/completed-checkpoint.ts";
 import type { CompletedCheckpoint } from "../../src/runtime/checkpoint/completed-checkpoint.ts";
 import type { JobGraph } from "../../src/runtime/jobgraph/job-graph.ts";
 import type { TaskDeploymentDescriptor } from "../../src/runtime/messages/task-deployment-descriptor.ts";
@@ -71,11 +72,36 @@ export class CheckpointInvariants {
       this.#completed += 1;
       this.#newest.set(jobId, newest);
       this.#violations.require(object.etag === newest.etag, `job ${jobId}: metadata is not the one that was written`);
-      this.#requireComplete(graph, decodeCheckpointMetadata(object.bytes));
+      // What a job starts from is another one's.
+      const own = newest.pointer.startsWith(jobPrefix(CLUSTER, jobId));
+      if (own) this.#requireComplete(graph, decodeCheckpointMetadata(object.bytes));
     }
   }
 
-  #requireComplete(graph: JobGraph, { checkpointId, vertices }: CompletedCheckpoint): void {
+  /** Somebody knows that the job's savepoint at `location` is complete: it stays so until he disposes of it. */
+  savepoint(graph: JobGraph, location: string): void {
+    const directory = savepointDirectory(location);
+    const object = this.#objects.peek(`${directory}_metadata`);
+    if (object === undefined) return this.#violations.report(`job ${graph.jobId}: its savepoint ${location} is gone`);
+    this.#requireComplete(graph, decodeCheckpointMetadata(object.bytes), directory);
+  }
+
+  /** Somebody was told that nothing is left of it. */
+  disposed(location: string): void {
+    const left = this.#objects.keys(savepointDirectory(location));
+    this.#violations.require(
+      left.length === 0,
+      `the savepoint ${location} was disposed of, but there is ${left.join(", ")}`,
+    );
+  }
+
+  /** Records that the sources had read. */
+  positionOf(location: string): number {
+    const object = this.#objects.peek(`${savepointDirectory(location)}_metadata`);
+    return object === undefined ? 0 : sourcePositionOf(decodeCheckpointMetadata(object.bytes));
+  }
+
+  #requireComplete(graph: JobGraph, { checkpointId, vertices }: CompletedCheckpoint, directory = ""): void {
     const { jobId } = graph;
     for (const { id, name, parallelism } of graph.vertices) {
       const subtasks = vertices.find(({ jobVertexId }) => jobVertexId === id)?.subtasks ?? [];
@@ -91,9 +117,15 @@ export class CheckpointInvariants {
           `${what} (${index + 1}): completed without its acknowledgement`,
         );
         if (state?.kind !== "object") continue;
-        const key = jobPrefix(CLUSTER, jobId) + state.key.replace(/^state\//, "");
+        const key = state.key.startsWith("./")
+          ? directory + state.key.slice("./".length)
+          : jobPrefix(CLUSTER, jobId) + state.key.replace(/^state\//, "");
         this.#violations.require(this.#objects.peek(key) !== undefined, `${what} (${index + 1}): its state is gone`);
       }
     }
   }
+}
+
+function savepointDirectory(location: string): string {
+  return `v1/${CLUSTER}/${location}/`;
 }

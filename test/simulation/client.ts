@@ -1,5 +1,6 @@
 import { SluiceException } from "../../src/common/exceptions.ts";
 import type { JobID } from "../../src/common/ids.ts";
+import type { JobGraph } from "../../src/runtime/jobgraph/job-graph.ts";
 import type { JobSubmission } from "../../src/runtime/messages/job-submission.ts";
 import { isGloballyTerminal } from "../../src/runtime/messages/job-status.ts";
 import type { JobStatus } from "../../src/runtime/messages/job-status.ts";
@@ -44,6 +45,11 @@ export class SimulatedClient {
   /** Whether somebody asked for the job's end; it may have come to it by itself all the same. */
   get cancelRequested(): boolean {
     return this.#cancelled;
+  }
+
+  /** What was asked for. */
+  get jobGraph(): JobGraph {
+    return this.#submission.jobGraph;
   }
 
   get acknowledged(): boolean {

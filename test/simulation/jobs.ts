@@ -32,6 +32,8 @@ interface Shape {
   readonly records: number;
   readonly recordsPerSecond: number;
   readonly twoExchanges: boolean;
+  /** Characters that make the keys so long that the state of a subtask does not fit into its acknowledgement. */
+  readonly padding?: number;
 }
 
 const SHAPES: readonly Shape[] = [
@@ -40,26 +42,28 @@ const SHAPES: readonly Shape[] = [
   { name: "wide", parallelism: 3, records: 90, recordsPerSecond: 15, twoExchanges: false },
   { name: "long", parallelism: 2, records: 120, recordsPerSecond: 8, twoExchanges: false },
   { name: "chained", parallelism: 3, records: 60, recordsPerSecond: 20, twoExchanges: true },
+  { name: "heavy", parallelism: 2, records: 100, recordsPerSecond: 10, twoExchanges: false, padding: 6_000 },
 ];
 
 export const REAL_JOBS: readonly RealJob[] = SHAPES.map((shape) => ({
   name: shape.name,
   definition: definitionOf(shape),
-  expected: expectedRows(shape.records),
+  expected: expectedRows(shape),
 }));
 
-function reading(index: number): { sensor: string; time: number; value: number } {
+function reading(index: number, padding = 0): { sensor: string; time: number; value: number } {
   const jitter = (index * 7919) % OUT_OF_ORDER_MILLIS;
-  return { sensor: `sensor-${index % 5}`, time: index * 10 + jitter, value: index };
+  return { sensor: `sensor-${index % 5}${"x".repeat(padding)}`, time: index * 10 + jitter, value: index };
 }
 
 /** Records -> (exchange ->) keyed windows -> sink. */
 function definitionOf(shape: Shape): JobDefinition {
-  const { name, parallelism, records, recordsPerSecond, twoExchanges } = shape;
+  const { name, parallelism, records, recordsPerSecond, twoExchanges, padding } = shape;
+  const generate = (index: number) => reading(index, padding);
   const checkpointing = { interval: seconds(1), timeout: seconds(30), tolerableFailures: 2 };
   return defineJob({ name, parallelism, checkpointing, restart: RESTART }, (env) => {
     const readings = env.fromSource(
-      DatagenSource.of({ type: Reading, generate: reading, count: records, recordsPerSecond }),
+      DatagenSource.of({ type: Reading, generate, count: records, recordsPerSecond }),
       WatermarkStrategy.forBoundedOutOfOrderness(milliseconds(400)).withTimestampAssigner(
         (record: { time: number }) => record.time,
       ),
@@ -81,10 +85,10 @@ function definitionOf(shape: Shape): JobDefinition {
 }
 
 /** The same windows, computed without any of the product. */
-function expectedRows(records: number): readonly string[] {
+function expectedRows({ records, padding }: Shape): readonly string[] {
   const windows = new Map<string, Record<string, string | number>>();
   for (let index = 0; index < records; index += 1) {
-    const { sensor, time, value } = reading(index);
+    const { sensor, time, value } = reading(index, padding);
     const start = Math.floor(time / WINDOW_MILLIS) * WINDOW_MILLIS;
     const key = `${sensor}/${start}`;
     const window = windows.get(key);

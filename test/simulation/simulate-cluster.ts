@@ -1,19 +1,18 @@
 import type { JobID } from "../../src/common/ids.ts";
 import { brandId } from "../../src/common/ids.ts";
 import type { Logger } from "../../src/common/log.ts";
-import { resultsPrefix } from "../../src/runtime/blob/job-object-store.ts";
 import type { JobGraph } from "../../src/runtime/jobgraph/job-graph.ts";
 import type { JobStatus } from "../../src/runtime/messages/job-status.ts";
-import { DispatcherGateway } from "../../src/runtime/dispatcher/dispatcher-gateway.ts";
-import { clusterName, dispatcherAddress, jobMasterAddress } from "../../src/runtime/object-name.ts";
-import { readCommitted } from "../../src/streaming/sink/committed-reader.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import type { FaultCounts } from "../../src/testing/simulation/faults.ts";
 import { testingJobGraph } from "../../src/testing/testing-job-graph.ts";
 import { SimulatedClient } from "./client.ts";
+import { requireEnd } from "./end-of-jobs.ts";
+import type { ExpectedJob } from "./end-of-jobs.ts";
 import { faultProfile } from "./fault-profile.ts";
-import { canonicalRow, graphOf, REAL_JOBS } from "./jobs.ts";
-import type { RealJob } from "./jobs.ts";
+import { graphOf, REAL_JOBS } from "./jobs.ts";
+import { SavepointUser } from "./savepoint-user.ts";
+import type { SavepointWish } from "./savepoint-user.ts";
 import { SimulatedCluster } from "./simulated-cluster.ts";
 
 export interface SimulationResult {
@@ -24,6 +23,15 @@ export interface SimulationResult {
   readonly faults: FaultCounts;
   readonly virtualMillis: number;
   readonly statuses: readonly JobStatus[];
+  readonly savepoints: SavepointCounts;
+}
+
+/** What came of the savepoints that users wanted. */
+export interface SavepointCounts {
+  readonly completed: number;
+  readonly stopped: number;
+  readonly resumed: number;
+  readonly disposed: number;
 }
 
 export interface SimulationOptions {
@@ -31,18 +39,14 @@ export interface SimulationOptions {
   readonly print?: (line: string) => void;
 }
 
-/** How a job must end, unless it is cancelled. */
-interface ExpectedJob {
-  readonly client: SimulatedClient;
-  readonly status: JobStatus;
-  readonly real: RealJob | undefined;
-}
-
 const CHAOS_MILLIS = [15_000, 60_000] as const;
 /** Once nothing goes wrong any more, every job must come to its end within this time. */
 const LIVENESS_MILLIS = 45 * 60_000;
 /** After the last job's end nothing may be left by then. */
 const QUIET_MILLIS = 10 * 60_000;
+const SAVEPOINT_MILLIS = [500, 15_000] as const;
+const WANTS_SAVEPOINT = 0.4;
+const SAVEPOINT_SALT = 0x5a7e;
 
 /** One run of the whole control plane under the faults of one seed. */
 export async function simulateCluster(seed: number, options: SimulationOptions = {}): Promise<SimulationResult> {
@@ -57,14 +61,11 @@ export async function simulateCluster(seed: number, options: SimulationOptions =
     const { platform, violations } = cluster;
     const startMillis = platform.time.now();
     const jobs = await submitJobs(cluster, random);
+    wantSavepoints(cluster, jobs, new SeededRandom(seed ^ SAVEPOINT_SALT));
     cluster.chaos.start();
     await runUntil(cluster, startMillis + random.between(...CHAOS_MILLIS), () => false);
     platform.calm();
-    const ended = (): boolean =>
-      jobs.every(
-        ({ client }) => client.acknowledged && cluster.invariants.results.get(client.jobId)?.state === "clean",
-      );
-    await runUntil(cluster, platform.time.now() + LIVENESS_MILLIS, ended);
+    await runUntil(cluster, platform.time.now() + LIVENESS_MILLIS, () => jobs.every((job) => hasEnded(cluster, job)));
     const endMillis = platform.time.now();
     if (!violations.any) {
       for (const job of jobs) await requireEnd(cluster, job);
@@ -73,6 +74,9 @@ export async function simulateCluster(seed: number, options: SimulationOptions =
         cluster.requireQuiet();
       }
     }
+    const users = jobs.flatMap(({ savepoint }) => savepoint ?? []).filter(({ location }) => location !== undefined);
+    const count = (matches: (wish: SavepointWish) => boolean): number =>
+      users.filter(({ wish }) => matches(wish)).length;
     return {
       seed,
       violations: violations.found,
@@ -81,10 +85,21 @@ export async function simulateCluster(seed: number, options: SimulationOptions =
       faults: platform.faults.counts,
       virtualMillis: endMillis - startMillis,
       statuses: jobs.flatMap(({ client }) => cluster.invariants.results.get(client.jobId)?.status ?? []),
+      savepoints: {
+        completed: users.length,
+        stopped: count(({ afterwards }) => afterwards === "suspend" || afterwards === "drain"),
+        resumed: count(({ sequel }) => sequel === "resume"),
+        disposed: count(({ sequel }) => sequel === "dispose"),
+      },
     };
   } finally {
     cluster.close();
   }
+}
+
+function hasEnded({ invariants }: SimulatedCluster, { client, savepoint }: ExpectedJob): boolean {
+  if (savepoint?.settled === false) return false;
+  return client.acknowledged && invariants.results.get(client.jobId)?.state === "clean";
 }
 
 async function runUntil(
@@ -95,32 +110,76 @@ async function runUntil(
   while (!violations.any && !done() && (await platform.time.step(untilMillis)));
 }
 
-async function submitJobs(cluster: SimulatedCluster, random: SeededRandom): Promise<readonly ExpectedJob[]> {
+async function submitJobs(cluster: SimulatedCluster, random: SeededRandom): Promise<ExpectedJob[]> {
   const jobs: ExpectedJob[] = [];
-  const { platform, violations } = cluster;
+  const { platform } = cluster;
   for (let number = 1; number <= random.between(1, 3); number += 1) {
-    const { graph, status, real } = await chooseJob(cluster, random, number);
-    const client = new SimulatedClient(
-      {
-        jobGraph: graph,
-        requestHash: `request ${number}`,
-        ...(random.chance(0.5) ? { idempotencyKey: `key ${number}` } : {}),
-      },
-      { platform, random: random.fork(), violations },
-      { onAcknowledged: (jobId) => cluster.invariants.acknowledged(jobId) },
-    );
+    const job = await chooseJob(cluster, random, number);
+    const idempotencyKey = random.chance(0.5) ? `key ${number}` : undefined;
+    const client = clientFor(cluster, { graph: job.graph, name: `request ${number}`, idempotencyKey }, random.fork());
     platform.time.schedule(random.between(0, 10_000), () => client.start(), client);
     if (random.chance(0.2)) client.cancelAfter(random.between(1_000, 40_000));
-    jobs.push({ client, status, real });
+    jobs.push({ client, status: job.status, real: job.real });
   }
   return jobs;
+}
+
+function clientFor(
+  { platform, violations, invariants }: SimulatedCluster,
+  request: { readonly graph: JobGraph; readonly name: string; readonly idempotencyKey?: string | undefined },
+  random: SeededRandom,
+): SimulatedClient {
+  const { graph, name, idempotencyKey } = request;
+  return new SimulatedClient(
+    { jobGraph: graph, requestHash: name, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) },
+    { platform, random, violations },
+    { onAcknowledged: (jobId) => invariants.acknowledged(jobId) },
+  );
+}
+
+/** Some of the real jobs have a user who wants a savepoint; a job that starts from one joins `jobs`. */
+function wantSavepoints(cluster: SimulatedCluster, jobs: ExpectedJob[], random: SeededRandom): void {
+  const { platform, violations, checkpoints } = cluster;
+  for (const [index, job] of jobs.entries()) {
+    const { client, real } = job;
+    if (real === undefined || !random.chance(WANTS_SAVEPOINT)) continue;
+    const wish = chooseWish(random);
+    const claimMode = random.pick(["CLAIM", "NO_CLAIM"] as const);
+    const savepoint = new SavepointUser(client, wish, {
+      platform,
+      random: random.fork(),
+      violations,
+      listener: {
+        onCompleted: (location) => checkpoints.savepoint(client.jobGraph, location),
+        onDisposed: (location) => checkpoints.disposed(location),
+        onResume: (restorePath) => {
+          const jobId = brandId<JobID>((jobs.length + 1).toString(16).repeat(32));
+          const savepointRestoreSettings = { restorePath, allowNonRestoredState: false, claimMode };
+          const graph = { ...client.jobGraph, jobId, savepointRestoreSettings };
+          const resumed = clientFor(cluster, { graph, name: `resumed ${jobId}` }, random.fork());
+          jobs.push({ client: resumed, status: "FINISHED", real, resumes: before });
+          resumed.start();
+        },
+      },
+    });
+    const before: ExpectedJob = { ...job, savepoint };
+    jobs[index] = before;
+    savepoint.startAfter(random.between(...SAVEPOINT_MILLIS));
+  }
+}
+
+function chooseWish(random: SeededRandom): SavepointWish {
+  const afterwards = random.pick(["go-on", "cancel", "suspend", "suspend", "drain"] as const);
+  // A job that was drained is not for going on.
+  const sequel = random.pick(["keep", "dispose", afterwards === "drain" ? "keep" : "resume"] as const);
+  return { afterwards, sequel };
 }
 
 async function chooseJob(
   cluster: SimulatedCluster,
   random: SeededRandom,
   number: number,
-): Promise<{ readonly graph: JobGraph; readonly status: JobStatus; readonly real: RealJob | undefined }> {
+): Promise<Pick<ExpectedJob, "status" | "real"> & { readonly graph: JobGraph }> {
   if (random.chance(0.5)) {
     const real = random.pick(REAL_JOBS);
     const jobId = brandId<JobID>(number.toString(16).repeat(32));
@@ -135,61 +194,6 @@ async function chooseJob(
   });
   if (fails) cluster.failingJobs.add(graph.jobId);
   return { graph, status: fails ? "FAILED" : "FINISHED", real: undefined };
-}
-
-async function requireEnd(cluster: SimulatedCluster, { client, status, real }: ExpectedJob): Promise<void> {
-  const { violations, objects, invariants } = cluster;
-  const { jobId, cancelRequested, acknowledged } = client;
-  const result = invariants.results.get(jobId);
-  const what = `job ${jobId}${real === undefined ? "" : ` (${real.name})`}`;
-  violations.require(acknowledged, `${what} was never accepted`);
-  if (result?.state !== "clean") {
-    const picture = result === undefined ? await pictureOf(cluster, jobId) : `its result is ${result.state}`;
-    return violations.report(`${what} did not come to its end: ${picture}`);
-  }
-  const promised = cluster.messages.cancelling.has(jobMasterAddress(clusterName(), jobId));
-  violations.require(
-    !promised || result.status === "CANCELED",
-    `${what}: its cancel was promised, it is ${result.status}`,
-  );
-  const right = result.status === status || (cancelRequested && result.status === "CANCELED");
-  violations.require(right, `${what} ended as ${result.status} instead of ${status}`);
-  if (real === undefined) return;
-  const rows: string[] = [];
-  for await (const line of readCommitted(objects.content, resultsPrefix("default", jobId))) {
-    // Rows of a collect sink are objects.
-    rows.push(canonicalRow(JSON.parse(line) as Record<string, unknown>));
-  }
-  rows.sort();
-  if (result.status === "FINISHED") return requireEqual(cluster, { what, rows, expected: real.expected });
-  const unexpected = rows.filter((row, index) => !real.expected.includes(row) || rows[index - 1] === row);
-  violations.require(unexpected.length === 0, `${what}: committed ${unexpected.join(", ")}`);
-}
-
-/** How far a job has come that should have ended. */
-async function pictureOf({ platform }: SimulatedCluster, jobId: JobID): Promise<string> {
-  const dispatcher = platform.service.gateway(DispatcherGateway, dispatcherAddress(clusterName()));
-  const { status, vertices } = await platform.resolve(dispatcher.requestJob(jobId));
-  const subtasks = vertices.map(
-    ({ name, executions }) => `${name}: ${executions.map(({ state }) => state).join(", ")}`,
-  );
-  return `${status}; ${subtasks.join("; ")}`;
-}
-
-function requireEqual(
-  { violations }: SimulatedCluster,
-  {
-    what,
-    rows,
-    expected,
-  }: { readonly what: string; readonly rows: readonly string[]; readonly expected: readonly string[] },
-): void {
-  if (rows.join("\n") === expected.join("\n")) return;
-  const missing = expected.filter((row) => !rows.includes(row));
-  const extra = rows.filter((row, index) => !expected.includes(row) || rows[index - 1] === row);
-  violations.report(
-    `${what}: output differs, missing ${missing.join(" ") || "nothing"}, extra ${extra.join(" ") || "nothing"}`,
-  );
 }
 
 function logTo(print: ((line: string) => void) | undefined): Logger | undefined {

@@ -205,6 +205,17 @@ export class TaskRunner {
     if (this.hasLiveTasks) this.#pump.ensureRunning();
   }
 
+  /** {@link closeHost}, after which the tasks that were live have ended. */
+  endHost(): void {
+    const lost = this.#tasks.live();
+    const ended = (): undefined =>
+      this.#fail(lost, new SluiceException("TASK_NOT_RUNNING", `the task host of ${this.#self} was closed`));
+    this.#services.ask(this.closeHost(), ended, (error) => {
+      this.#services.log.warn("task host did not close", { error: error.message });
+      return ended();
+    });
+  }
+
   /** Ends the host with everything in it. Idempotent. */
   closeHost(): Promise<void> {
     this.#host = undefined;
@@ -270,7 +281,7 @@ export class TaskRunner {
     if (unusable) this.#listener.onHostUnusable(serializeThrowable(error));
   }
 
-  #fail(tasks: readonly Task[], error: SluiceException): void {
+  #fail(tasks: readonly Task[], error: SluiceException): undefined {
     const failure = serializeThrowable(
       error,
       SluiceException.is(error, "INVALID_PROGRAM") ? { nonRecoverable: true } : {},

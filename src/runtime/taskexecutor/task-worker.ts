@@ -279,14 +279,7 @@ export class TaskWorker {
   #forgetJobManager(): void {
     this.#abandonJobManager();
     this.#services.storage.delete(JOB_MANAGER_KEY);
-    this.#services.ask(
-      this.tasks.closeHost(),
-      () => undefined,
-      (error) => {
-        this.#services.log.warn("task host did not close", { error: error.message });
-        return undefined;
-      },
-    );
+    this.tasks.endHost();
   }
 
   #finishReleases(): void {

@@ -381,6 +381,17 @@ describe("a TaskExecutor", () => {
     expect(world.hosts.load.get(RESOURCE_ID)).toBe(1);
   });
 
+  it("SCH-36 gives its slots back when the JobMaster signs off, whatever its tasks are at", async () => {
+    using world = new TaskExecutorWorld();
+    await world.active();
+    await world.submit(1);
+    await world.clock.advance(SECOND);
+    world.taskExecutor.disconnectJobManager(JOB_ID, jobMasterId(1), CAUSE);
+    await world.clock.advance(2 * SECOND);
+    expect(await world.slotStates()).toEqual(["FREE", "FREE"]);
+    expect(world.hosts.load.size).toBe(0);
+  });
+
   it("CP-29 says with every heartbeat which tasks have emitted all their data", async () => {
     using world = new TaskExecutorWorld({ bounded: true });
     await world.active();
