@@ -87,6 +87,7 @@ export function isRefusal(message: unknown, reply: unknown): boolean {
 /** Requests to open a session that are none. */
 export const malformedSessions: fc.Arbitrary<unknown> = fc.oneof(
   anything.filter(isCloneable),
+  fc.constant({ version: { toString: 0 }, conversation: "c", batch: ["{}", "[]"] }),
   fc
     .constantFrom("version", "conversation", "batch")
     .chain((field) =>

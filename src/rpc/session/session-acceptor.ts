@@ -92,7 +92,9 @@ function parseOpen(value: unknown): OpenRequest {
   const fields: Partial<Record<keyof OpenRequest, unknown>> = typeof value === "object" && value !== null ? value : {};
   const { version, conversation, batch } = fields;
   if (version !== SESSION_VERSION) {
-    throw new UnknownMessageException(`session: expected version ${SESSION_VERSION}, got ${String(version)}`);
+    // Anything else may have a way of its own to become a string.
+    const found = typeof version === "number" ? String(version) : typeof version;
+    throw new UnknownMessageException(`session: expected version ${SESSION_VERSION}, got ${found}`);
   }
   if (typeof conversation !== "string" || conversation === "") {
     throw new UnknownMessageException("session: expected the name of a conversation");
