@@ -25,6 +25,7 @@ export { CollectSink } from "./streaming/sink/collect-sink.ts";
 export { ObjectSink } from "./streaming/sink/object-sink.ts";
 export { CollectionSource } from "./streaming/source/collection-source.ts";
 export { DatagenSource } from "./streaming/source/datagen-source.ts";
+export { HttpSource } from "./streaming/source/http-source.ts";
 export { ObjectSource } from "./streaming/source/object-source.ts";
 export type { Source } from "./streaming/source/source.ts";
 export { WatermarkStrategy } from "./streaming/time/watermark-strategy.ts";

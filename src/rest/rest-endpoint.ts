@@ -17,6 +17,7 @@ import { JOB_ROUTES } from "./handler/job-handlers.ts";
 import { JOB_VERTEX_ROUTES } from "./handler/job-vertex-handlers.ts";
 import { JOB_RESULTS_ROUTES } from "./handler/job-results-handler.ts";
 import { OBJECT_ROUTES } from "./handler/object-handlers.ts";
+import { PUSH_ROUTES } from "./handler/push-handlers.ts";
 import { jsonResponse } from "./handler/rest-handler.ts";
 import type { ClusterServices, RestRoute } from "./handler/rest-handler.ts";
 import { SAVEPOINT_ROUTES } from "./handler/savepoint-handlers.ts";
@@ -51,6 +52,7 @@ export const REST_ROUTES: readonly RestRoute[] = [
   ...SAVEPOINT_ROUTES,
   ...TASK_MANAGER_ROUTES,
   ...SLUICE_JOB_ROUTES,
+  ...PUSH_ROUTES,
   ...JOB_RESULTS_ROUTES,
   ...OBJECT_ROUTES,
   ...SLUICE_CLUSTER_ROUTES,

@@ -42,6 +42,7 @@ describe("access", () => {
       "POST /jobs/:jobid/savepoints",
       "POST /jobs/:jobid/stop",
       "POST /savepoint-disposal",
+      "POST /sluice/jobs/:jobid/sources/:source/records",
       "PUT /sluice/clusters/:cluster",
       "PUT /sluice/objects/:key*",
     ]);

@@ -40,6 +40,7 @@ export function testingDispatcherGateway(overrides: Methods<DispatcherGateway> =
     getTriggeredSavepointStatus: unsupported("getTriggeredSavepointStatus"),
     disposeSavepoint: async () => ACKNOWLEDGE,
     getSavepointDisposalStatus: unsupported("getSavepointDisposalStatus"),
+    pushRecords: unsupported("pushRecords"),
     requestJobResult: unsupported("requestJobResult"),
     requestClusterOverview: unsupported("requestClusterOverview"),
     jobReachedTerminalState: async () => ACKNOWLEDGE,

@@ -50,6 +50,7 @@ export const CheckpointIdParameter = integerText(0, Number.MAX_SAFE_INTEGER);
 export const SubtaskIndexParameter = integerText(0, Number.MAX_SAFE_INTEGER);
 export const MaxExceptionsParameter = optionalText(integerText(0, Number.MAX_SAFE_INTEGER).optional());
 export const ParallelismParameter = optionalText(integerText(1, PARALLELISM_LIMIT).optional());
+export const SequenceParameter = optionalText(integerText(0, Number.MAX_SAFE_INTEGER).optional());
 export const BooleanParameter = optionalText(
   z
     .string()

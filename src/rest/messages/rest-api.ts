@@ -48,6 +48,7 @@ export const REST_API: readonly MessageHeaders[] = [
   taskManagers.TaskManagerDetailsHeaders,
   sluice.SluiceJobHeaders,
   sluice.JobResultsHeaders,
+  sluice.PushRecordsHeaders,
   sluice.ObjectListHeaders,
   sluice.ObjectPutHeaders,
   sluice.ObjectGetHeaders,

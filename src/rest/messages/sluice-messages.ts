@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { defineHeaders, EmptyResponseBody } from "./define-headers.ts";
-import { BooleanParameter, JobIdParameter, TextParameter } from "./parameters.ts";
+import { BooleanParameter, JobIdParameter, SequenceParameter, TextParameter } from "./parameters.ts";
 import { Count, ExecutionStateInfo, HexId, JobStatusInfo, Timestamp } from "./states.ts";
 
 /** Largest object that one request may put: it is held in memory once. */
@@ -143,4 +143,25 @@ export const JobResultsHeaders = defineHeaders({
   query: { follow: BooleanParameter, sink: SinkNameParameter },
   responseKind: "ndjson",
   response: EmptyResponseBody,
+});
+
+/** Largest body of one push. */
+export const PUSH_SIZE_LIMIT_BYTES = 1024 * 1024;
+
+const NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/;
+const NAME_EXPECTED = 'expected up to 64 letters, digits, ".", "_" and "-"';
+
+export const PushRecordsHeaders = defineHeaders({
+  name: "PushRecordsHeaders",
+  method: "POST",
+  url: "/sluice/jobs/:jobid/sources/:source/records",
+  description:
+    "Sends records to a source of a running job, one JSON value per line (at most 1 MiB); they are stored before the answer, and a " +
+    "job that sleeps wakes. With `producer` and `sequence`, which rises with every request of the producer, a repeated request is " +
+    "stored once.",
+  scope: "submit",
+  path: { jobid: JobIdParameter, source: z.string().regex(NAME, NAME_EXPECTED) },
+  query: { producer: z.string().regex(NAME, NAME_EXPECTED).optional(), sequence: SequenceParameter },
+  requestKind: "bytes",
+  response: z.object({ records: Count, duplicate: z.boolean() }),
 });

@@ -44,7 +44,7 @@ interface KeySpace {
 
 /**
  * The only view of the object store that a job's tasks get. Keys are logical: `objects/<key>` (what users uploaded, and what object
- * sinks write), `state/<key>` (snapshots) and `results/<key>` of this very job. A job that starts from a savepoint also needs
+ * sinks write), `state/<key>` (snapshots), `inlet/<key>` (what was sent to it, read only) and `results/<key>` of this very job. A job that starts from a savepoint also needs
  * `savepoints/<key>`, and of the job before it, `jobs/<job>/<key>`, the state of a retained checkpoint and the results in which
  * pending output is committed. Anything else is refused: no key of another cluster can be named.
  */
@@ -57,6 +57,7 @@ export class JobObjectStore implements ObjectStore {
     this.#spaces = new Map([
       ["objects/", { prefix: objectsPrefix(cluster), deletable: true }],
       ["state/", { prefix: jobPrefix(cluster, jobId), deletable: true }],
+      ["inlet/", { prefix: `${jobPrefix(cluster, jobId)}inlet/`, writable: /^$/, deletable: false }],
       ["results/", { prefix: resultsPrefix(cluster, jobId), deletable: true }],
       ["savepoints/", { prefix: savepointsPrefix(cluster), deletable: false }],
       ["jobs/", { prefix: `v1/${cluster}/jobs/`, writable: /^jobs\/[^/]+\/results\//, deletable: false }],

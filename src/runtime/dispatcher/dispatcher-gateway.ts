@@ -14,6 +14,7 @@ import type {
   JobSubmissionResult,
   UploadedModule,
 } from "../messages/job-submission.ts";
+import type { PushedRecords, PushOutcome } from "../messages/pushed-records.ts";
 import type { SavepointDisposalStatus, SnapshotOperationStatus } from "../messages/snapshot-operations.ts";
 
 /**
@@ -73,6 +74,8 @@ export const DispatcherGateway = defineGateway("Dispatcher", {
     /** SVP-09; its outcome is asked for by the trigger id. */
     disposeSavepoint: ask<(triggerId: string, savepointPath: string) => Acknowledge>({ idempotent: true }),
     getSavepointDisposalStatus: ask<(triggerId: string) => SavepointDisposalStatus | undefined>({ idempotent: true }),
+    /** As `JobMaster.pushRecords`; CONFLICT for a job that has ended. */
+    pushRecords: ask<(jobId: JobID, source: string, push: PushedRecords) => PushOutcome>(),
     /** `undefined` while the job is not terminal. */
     requestJobResult: ask<(jobId: JobID) => JobResult | undefined>({ readOnly: true }),
     requestClusterOverview: ask<() => ClusterOverview>({ readOnly: true }),

@@ -25,6 +25,7 @@ import type {
 import type { JobStatus } from "../messages/job-status.ts";
 import type { ResourceOverview } from "../messages/task-manager-info.ts";
 import type { SavepointDisposalStatus, SnapshotOperationStatus } from "../messages/snapshot-operations.ts";
+import type { PushedRecords, PushOutcome } from "../messages/pushed-records.ts";
 import { clusterOf, jobMasterAddress, resourceManagerAddress } from "../object-name.ts";
 import { ResourceManagerGateway } from "../resourcemanager/resource-manager-gateway.ts";
 import { ClusterState } from "./cluster-state.ts";
@@ -199,6 +200,13 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
     if (this.#results.has(jobId)) return undefined;
     this.#requireJob(jobId);
     return this.ask(this.#jobMaster(jobId).requestCheckpointSubtasks(checkpointId, vertexId));
+  }
+
+  pushRecords(jobId: JobID, source: string, push: PushedRecords): Later<PushOutcome> {
+    const result = this.#results.get(jobId);
+    if (result !== undefined) throw new SluiceException("CONFLICT", `job ${jobId} has ended: ${result.status}`);
+    this.#requireJob(jobId);
+    return this.ask(this.#jobMaster(jobId).pushRecords(source, push));
   }
 
   triggerCheckpoint(jobId: JobID, triggerId: string): Acknowledge | Later<Acknowledge> {

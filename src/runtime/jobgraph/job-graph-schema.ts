@@ -115,6 +115,7 @@ const jobVertex = z.strictObject({
         uid: text().exactOptional(),
         kind: z.enum(["source", "operator", "sink"], expected("source, operator or sink")),
         stateful: z.boolean(expected("true or false")),
+        inlet: text().exactOptional(),
       }),
     )
     .min(1, expected("at least one operator")),

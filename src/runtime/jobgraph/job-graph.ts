@@ -42,6 +42,8 @@ export interface JobOperator {
   readonly uid?: string;
   readonly kind: "source" | "operator" | "sink";
   readonly stateful: boolean;
+  /** Of a source: the name under which records are sent to it. */
+  readonly inlet?: string;
 }
 
 /** How records are spread over the consumers' subtasks (Flink's ship strategies). */

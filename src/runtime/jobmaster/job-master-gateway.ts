@@ -8,6 +8,7 @@ import type { JobQuotas } from "../messages/cluster-quotas.ts";
 import type { ExecutionGraphInfo, JobDetails } from "../messages/execution-graph-info.ts";
 import type { TaskExecutorToJobMasterPayload } from "../messages/heartbeat-payloads.ts";
 import type { JobStatus } from "../messages/job-status.ts";
+import type { PushedRecords, PushOutcome } from "../messages/pushed-records.ts";
 import type { RunningTask } from "../messages/running-task.ts";
 import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { RegistrationResponse, SlotOffer, TaskExecutorRegistration } from "../messages/slots.ts";
@@ -40,6 +41,11 @@ export const JobMasterGateway = defineGateway("JobMaster", {
     }),
     /** `undefined`: no such operation, or long ended. */
     requestSnapshotOperation: ask<(triggerId: string) => SnapshotOperationStatus | undefined>({ readOnly: true }),
+    /**
+     * Records for a source of the job, stored before the answer; a job that sleeps wakes. NOT_FOUND if the job has no such
+     * source, QUOTA_EXCEEDED (retryable) while it does not keep up.
+     */
+    pushRecords: ask<(source: string, push: PushedRecords) => PushOutcome>(),
     /** After the Dispatcher took over the result: drops everything stored. */
     releaseJob: ask<(jobId: JobID) => Acknowledge>({ idempotent: true }),
     /**

@@ -6,6 +6,7 @@ import type { ActivationReason, EndpointContext } from "../../rpc/endpoint-conte
 import { FencedRpcEndpoint } from "../../rpc/fenced-rpc-endpoint.ts";
 import type { HandlerOf } from "../../rpc/gateway-descriptor.ts";
 import type { Later } from "../../rpc/later.ts";
+import { jobPrefix } from "../blob/job-object-store.ts";
 import type { ObjectStore } from "../blob/object-store.ts";
 import { DispatcherGateway } from "../dispatcher/dispatcher-gateway.ts";
 import { jobDetailsOf } from "../executiongraph/execution-graph-snapshot.ts";
@@ -16,6 +17,7 @@ import type { JobQuotas } from "../messages/cluster-quotas.ts";
 import type { ExecutionGraphInfo, JobDetails } from "../messages/execution-graph-info.ts";
 import type { TaskExecutorToJobMasterPayload } from "../messages/heartbeat-payloads.ts";
 import type { JobStatus } from "../messages/job-status.ts";
+import type { PushedRecords, PushOutcome } from "../messages/pushed-records.ts";
 import type { RunningTask } from "../messages/running-task.ts";
 import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { RegistrationResponse, SlotOffer, TaskExecutorRegistration } from "../messages/slots.ts";
@@ -27,8 +29,9 @@ import { TaskExecutorGateway } from "../taskexecutor/task-executor-gateway.ts";
 import type { JobMasterGateway } from "./job-master-gateway.ts";
 import type { JobMasterId } from "./job-master-id.ts";
 import type { JobMasterServices } from "./job-master-services.ts";
-import { JobMasterStorage, type StoredJob } from "./job-master-storage.ts";
+import { JobMasterStorage, type StoredJob, type StoredOperation } from "./job-master-storage.ts";
 import { checkpointStatsOf, infoOf, isPresent, statusOf, type JobState } from "./job-state.ts";
+import { JobInlets } from "./job-inlets.ts";
 import { JobSleep } from "./job-sleep.ts";
 import { RunningJob, type JobStart } from "./running-job.ts";
 import { TerminalHandover } from "./terminal-handover.ts";
@@ -48,6 +51,7 @@ type Registration = RegistrationResponse<{ readonly jobMasterId: JobMasterId }>;
 export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements HandlerOf<typeof JobMasterGateway> {
   readonly #objects: ObjectStore;
   #state: JobState = { kind: "none" };
+  #inlets: JobInlets | undefined;
 
   constructor(context: EndpointContext, services: { readonly objects: ObjectStore }) {
     super(context, { onThrow: "reload" });
@@ -130,6 +134,25 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
   ): SnapshotOperationStatus | Later<SnapshotOperationStatus> {
     const afterwards = drain ? "drain" : "suspend";
     return this.#triggerSnapshot(triggerId, { kind: "savepoint", targetDirectory, afterwards });
+  }
+
+  pushRecords(source: string, push: PushedRecords): Later<PushOutcome> {
+    const storage = new JobMasterStorage(this.storage);
+    const { job } = storage;
+    const { kind } = this.#state;
+    if (job === undefined || kind === "none" || kind === "released") return this.#refuseWithoutJob();
+    if (kind === "terminal" || storage.ending !== undefined) {
+      return this.#refuse("CONFLICT", `job ${job.jobGraph.name} takes no records any more: it is ending or has ended`);
+    }
+    const stops = ({ operation, status }: StoredOperation): boolean =>
+      status.kind === "in-progress" && operation.kind === "savepoint" && operation.afterwards !== "go-on";
+    if (storage.operations.some(stops)) {
+      return this.#refuse("UNAVAILABLE", `job ${job.jobGraph.name} is about to end with a savepoint`, true);
+    }
+    const inlets = this.#inletsOf(job);
+    if (!inlets.takes(source)) return this.#refuse("NOT_FOUND", inlets.describeMissing(source));
+    this.#wake();
+    return this.ask(inlets.push(source, push), (outcome) => outcome);
   }
 
   releaseJob(jobId: JobID): Acknowledge | Later<Acknowledge> {
@@ -269,6 +292,16 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
     return ended?.status ?? this.#refuse("CHECKPOINT", `the job has ended: ${state.info.status}`);
   }
 
+  #inletsOf({ jobGraph }: StoredJob): JobInlets {
+    return (this.#inlets ??= new JobInlets({
+      services: this.#services(),
+      storage: this.storage,
+      objects: this.#objects,
+      prefix: jobPrefix(clusterOf(this.address).cluster, jobGraph.jobId),
+      jobGraph,
+    }));
+  }
+
   /** @returns whether the job slept. */
   #wake(): boolean {
     const state = this.#state;
@@ -305,6 +338,7 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
         services: this.#services(),
         storage,
         objects: this.#objects,
+        inlets: this.#inletsOf(job),
         cluster: cluster.cluster,
         resourceManager: {
           jobId: job.jobGraph.jobId,

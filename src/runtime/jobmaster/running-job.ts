@@ -17,6 +17,7 @@ import type { TaskExecutionState } from "../messages/task-execution-state.ts";
 import { requiredSlots } from "../scheduler/slot-sharing.ts";
 import { CheckpointRecovery } from "./checkpoint-recovery.ts";
 import { JobExecution } from "./job-execution.ts";
+import type { JobInlets } from "./job-inlets.ts";
 import type { JobMasterServices } from "./job-master-services.ts";
 import type { JobMasterStorage, StoredJob } from "./job-master-storage.ts";
 import { Quiescence } from "./quiescence.ts";
@@ -29,6 +30,7 @@ export interface RunningJobParts {
   readonly services: JobMasterServices;
   readonly storage: JobMasterStorage;
   readonly objects: ObjectStore;
+  readonly inlets: Pick<JobInlets, "discardRead" | "isDrained">;
   readonly cluster: string;
   readonly resourceManager: ResourceManagerTarget;
   /** Called once, within the turn in which the job ended; nothing of this object runs afterwards. */
@@ -318,12 +320,15 @@ export class RunningJob {
   #considerSleep({ metrics }: TaskExecutorToJobMasterPayload): void {
     const checkpointing = this.#execution.checkpointing;
     const nowMillis = this.#parts.services.clock.now();
+    const { inlets } = this.#parts;
     this.#quiescence?.report(metrics, nowMillis);
+    inlets.discardRead(checkpointing?.latestCompleted);
     if (this.status !== "RUNNING" || checkpointing?.isQuiet !== true || this.#operations.anyInProgress) return;
     const { graph } = this.#execution;
     const verdict = this.#quiescence?.assess(graph, checkpointing.latestCompleted?.checkpointId, nowMillis);
     if (verdict?.kind === "take-checkpoint") checkpointing.handle({ kind: "idle" });
-    if (verdict?.kind === "sleep") this.#parts.onQuiescent(verdict.dueMillis);
+    if (verdict?.kind === "sleep" && inlets.isDrained(checkpointing.latestCompleted))
+      this.#parts.onQuiescent(verdict.dueMillis);
   }
 
   #onTerminated(): void {

@@ -63,6 +63,7 @@ export async function generateJobGraph(
   const warnings = missingUids(graph);
   const [firstWarning] = warnings;
   if (overrides.strict === true && firstWarning !== undefined) throw invalidProgram(firstWarning);
+  requireDifferentInlets(graph);
   const plans = await planVertices(graph);
   const configuration: JobConfiguration = {
     parallelism,
@@ -81,6 +82,16 @@ export async function generateJobGraph(
     module: overrides.module,
   };
   return { jobGraph, plans: new Map(plans.map((plan) => [plan.vertex.id, plan])), warnings };
+}
+
+function requireDifferentInlets({ nodes }: StreamGraph): void {
+  const seen = new Set<string>();
+  for (const { implementation } of nodes) {
+    const inlet = implementation.kind === "source" ? implementation.source.inlet : undefined;
+    if (inlet === undefined) continue;
+    if (seen.has(inlet)) throw invalidProgram(`Two sources take the records of ${JSON.stringify(inlet)}.`);
+    seen.add(inlet);
+  }
 }
 
 function missingUids({ nodes }: StreamGraph): readonly string[] {
@@ -198,5 +209,13 @@ function chainedNode(node: StreamNode, upstream: number | undefined): ChainedNod
 }
 
 function operatorOf({ operatorId, name, uid, implementation, stateful }: StreamNode): JobOperator {
-  return { id: operatorId, name, ...(uid === undefined ? {} : { uid }), kind: implementation.kind, stateful };
+  const inlet = implementation.kind === "source" ? implementation.source.inlet : undefined;
+  return {
+    id: operatorId,
+    name,
+    ...(uid === undefined ? {} : { uid }),
+    kind: implementation.kind,
+    stateful,
+    ...(inlet === undefined ? {} : { inlet }),
+  };
 }

@@ -1,10 +1,10 @@
 import { SluiceException } from "../../common/exceptions.ts";
 import { types, type TypeOf } from "../../common/types/type-factories.ts";
 import type { TypeInformation } from "../../common/types/type-information.ts";
-import { showValue } from "../../common/types/type-mismatch-exception.ts";
 import type { ObjectStore } from "../../runtime/blob/object-store.ts";
 import type { OperatorPart } from "../state/operator-state-codec.ts";
 import { ChunkLines } from "./chunk-lines.ts";
+import { eventTimeOf } from "./event-time-field.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { SourcePositionCodec } from "./source-position-codec.ts";
 import { initialSplit, leastSplit, type SourceSplit } from "./source-splits.ts";
@@ -169,20 +169,11 @@ export class NdjsonSourceReader<T> implements SourceReader<T> {
       const text = this.#decoder.decode(line);
       if (text.trim() === "") return "blank";
       const json: unknown = JSON.parse(text);
-      return { value: this.#settings.type.parse(json), timestamp: this.#timestampOf(json) };
+      return { value: this.#settings.type.parse(json), timestamp: eventTimeOf(json, this.#settings.timestampField) };
     } catch (error) {
       this.#badLine = { offset, error };
       return "bad";
     }
-  }
-
-  #timestampOf(json: unknown): number | undefined {
-    const field = this.#settings.timestampField;
-    if (field === undefined) return undefined;
-    const timestamp =
-      typeof json === "object" && json !== null ? (json as Readonly<Record<string, unknown>>)[field] : undefined;
-    if (typeof timestamp === "number" && Number.isSafeInteger(timestamp)) return timestamp;
-    throw new SluiceException("SERIALIZATION", `${field}: expected epoch milliseconds, got ${showValue(timestamp)}`);
   }
 
   /** Chunks are read in parallel, so a line's number is only counted when it is wanted. */

@@ -1,4 +1,5 @@
 import type { Clock } from "../../common/clock.ts";
+import type { JobID } from "../../common/ids.ts";
 import type { TypeInformation } from "../../common/types/type-information.ts";
 import type { ObjectStore } from "../../runtime/blob/object-store.ts";
 import type { OperatorSnapshot } from "../state/operator-snapshot.ts";
@@ -8,12 +9,15 @@ export interface Source<T> {
   readonly name: string;
   readonly type: TypeInformation<T>;
   readonly bounded: boolean;
+  /** Name under which records are sent to it while the job runs; absent: it finds its records itself. */
+  readonly inlet?: string;
   /** Canonical description for the graph's hash. */
   readonly description: string;
   createReader(context: SourceReaderContext): SourceReader<T>;
 }
 
 export interface SourceReaderContext {
+  readonly jobId: JobID;
   readonly subtaskIndex: number;
   readonly parallelism: number;
   readonly clock: Clock;

@@ -110,6 +110,7 @@ export class OperatorChain {
     switch (implementation.kind) {
       case "source": {
         const reader = implementation.source.createReader({
+          jobId: this.#setup.descriptor.jobId,
           ...this.#subtask(),
           restored: this.#restoredParts(node, "all"),
         });

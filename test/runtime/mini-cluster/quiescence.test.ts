@@ -3,6 +3,7 @@ import { milliseconds, seconds } from "../../../src/common/duration.ts";
 import { brandId } from "../../../src/common/ids.ts";
 import type { JobID } from "../../../src/common/ids.ts";
 import { types } from "../../../src/common/types/type-factories.ts";
+import type { PushedRecords } from "../../../src/runtime/messages/pushed-records.ts";
 import { isGloballyTerminal } from "../../../src/runtime/messages/job-status.ts";
 import { clusterName, jobMasterAddress } from "../../../src/runtime/object-name.ts";
 import { defineJob } from "../../../src/streaming/api/define-job.ts";
@@ -12,6 +13,7 @@ import { count, sum } from "../../../src/streaming/operators/aggregates.ts";
 import { CollectSink } from "../../../src/streaming/sink/collect-sink.ts";
 import { readCommitted } from "../../../src/streaming/sink/committed-reader.ts";
 import { DatagenSource } from "../../../src/streaming/source/datagen-source.ts";
+import { HttpSource } from "../../../src/streaming/source/http-source.ts";
 import { WatermarkStrategy } from "../../../src/streaming/time/watermark-strategy.ts";
 import { TumblingEventTimeWindows } from "../../../src/streaming/windowing/tumbling-event-time-windows.ts";
 import { InProcessTaskHosts } from "../../../src/testing/in-process-task-hosts.ts";
@@ -21,21 +23,21 @@ import { testingJobGraph } from "../../../src/testing/testing-job-graph.ts";
 const SECOND = 1_000;
 const JOB_ID = brandId<JobID>("5".repeat(32));
 const JOB_MASTER = jobMasterAddress(clusterName(), JOB_ID);
-const RECORDS = 12;
+const RECORDS = 6;
 /** A record every 90 s at each of the three sources: long enough to sleep in between. */
 const SELDOM = 1 / 30;
 
 const Reading = types.row({ sensor: types.string(), time: types.long(), value: types.int() });
 
 /** Source -> exchange -> windows -> sink, on two TaskExecutors. */
-function readings(recordsPerSecond: number | undefined): JobDefinition {
+function readings(recordsPerSecond: number | undefined, records = RECORDS): JobDefinition {
   const checkpointing = { interval: seconds(2) };
   return defineJob({ name: "seldom", parallelism: 3, checkpointing }, (env) => {
     env
       .fromSource(
         DatagenSource.of({
           type: Reading,
-          count: RECORDS,
+          count: records,
           generate: (index) => ({ sensor: `sensor-${index % 2}`, time: index * 100, value: index }),
           ...(recordsPerSecond === undefined ? {} : { recordsPerSecond }),
         }),
@@ -54,6 +56,26 @@ function readings(recordsPerSecond: number | undefined): JobDefinition {
 
 function steps(from: number, to: number, step: number): readonly number[] {
   return Array.from({ length: Math.floor((to - from) / step) }, (_, index) => from + index * step);
+}
+
+/** What is sent to it, in a sink. */
+function pushed(parallelism: number): JobDefinition {
+  return defineJob({ name: "pushed", parallelism, checkpointing: { interval: seconds(2) } }, (env) => {
+    env
+      .fromSource(
+        HttpSource.ndjson("readings", Reading, { timestampField: "time" }),
+        WatermarkStrategy.forMonotonousTimestamps(),
+        "readings",
+      )
+      .map((record) => ({ sensor: record.sensor, value: record.value }))
+      .returns(types.row({ sensor: types.string(), value: types.int() }))
+      .sinkTo(CollectSink.named("rows"));
+  });
+}
+
+function batch(...values: readonly number[]): PushedRecords {
+  const lines = values.map((value) => JSON.stringify({ sensor: "a", time: value, value }));
+  return { bytes: new TextEncoder().encode(lines.join("\n")), records: lines.length };
 }
 
 class Run implements Disposable {
@@ -87,6 +109,16 @@ class Run implements Disposable {
 
   status() {
     return this.cluster.resolve(this.cluster.dispatcher.requestJobStatus(JOB_ID));
+  }
+
+  push(records: PushedRecords, sequence?: number) {
+    const producer = sequence === undefined ? {} : { producer: { id: "test", sequence } };
+    return this.cluster.dispatcher.pushRecords(JOB_ID, "readings", { ...records, ...producer });
+  }
+
+  async values(): Promise<readonly number[]> {
+    const rows = await this.rows();
+    return rows.map((line) => (JSON.parse(line) as { value: number }).value).sort((left, right) => left - right);
   }
 
   async end(): Promise<string> {
@@ -166,7 +198,7 @@ describe("a quiescent job", () => {
     using awake = await Run.start(readings(undefined));
     await awake.end();
     // The first sleep begins about 6 s after the start, and is over after 90 s.
-    for (const atMillis of [...steps(4_000, 9_000, 250), ...steps(89_000, 92_000, 100)]) {
+    for (const atMillis of [...steps(4_000, 9_000, 500), ...steps(89_500, 91_500, 100)]) {
       using run = await Run.start(definition);
       await run.cluster.clock.advance(atMillis);
       for (const address of run.cluster.addresses()) {
@@ -187,7 +219,7 @@ describe("a quiescent job", () => {
   });
 
   it("wakes for a savepoint, and sleeps again", async () => {
-    using run = await Run.start(readings(SELDOM));
+    using run = await Run.start(readings(SELDOM, 2 * RECORDS));
     await run.cluster.until(() => run.asleep);
     const { dispatcher } = run.cluster;
     await run.cluster.resolve(
@@ -199,5 +231,67 @@ describe("a quiescent job", () => {
     );
     await run.cluster.until(() => run.asleep);
     expect(await run.end()).toBe("FINISHED");
+  });
+});
+
+describe("records that are sent to a job", () => {
+  it("wake it, are stored before the answer, and read exactly once", async () => {
+    using run = await Run.start(pushed(2));
+    await run.cluster.until(() => run.asleep);
+    expect(await run.cluster.resolve(run.push(batch(1, 2), 1))).toEqual({ kind: "accepted" });
+    expect(await run.cluster.resolve(run.push(batch(1, 2), 1))).toEqual({ kind: "duplicate" });
+    expect(await run.cluster.resolve(run.push(batch(3), 2))).toEqual({ kind: "accepted" });
+    await run.cluster.until(async () => (await run.values()).length >= 3, { stepMillis: 10, limitMillis: 4_000 });
+    await run.cluster.until(() => run.asleep);
+    expect(await run.cluster.resolve(run.push(batch(4, 5)))).toEqual({ kind: "accepted" });
+    await run.cluster.until(async () => (await run.values()).length >= 5, { stepMillis: 10, limitMillis: 4_000 });
+    await run.cluster.until(() => run.asleep);
+    expect(await run.values()).toEqual([1, 2, 3, 4, 5]);
+    // What a checkpoint has read is not kept.
+    const objects = await run.cluster.objects.list(`v1/default/jobs/${JOB_ID}/inlet/`);
+    expect(objects).toEqual([]);
+    expect(run.cluster.storedKeys(JOB_MASTER).filter((key) => key.startsWith("inlet-batch/"))).toEqual([]);
+    const { restarts, exceptionHistory } = await run.info();
+    expect({ restarts, exceptionHistory }).toEqual({ restarts: 0, exceptionHistory: [] });
+  });
+
+  it("are lost neither nor doubled whoever is lost, asleep or awake", { timeout: 60_000 }, async () => {
+    for (const kind of ["/job-master/", "/task-executor/", "/"]) {
+      for (const atMillis of [...steps(0, 600, 50), ...steps(4_500, 7_000, 500)]) {
+        using run = await Run.start(pushed(2));
+        await run.cluster.until(() => run.asleep);
+        let sequence = 0;
+        const sendUntilTold = async (...values: readonly number[]): Promise<void> => {
+          sequence += 1;
+          for (let told = false; !told;) {
+            told = await run.cluster.resolve(run.push(batch(...values), sequence)).then(
+              () => true,
+              () => false,
+            );
+          }
+        };
+        const first = sendUntilTold(1, 2);
+        await run.cluster.clock.advance(atMillis);
+        for (const address of run.cluster.addresses()) if (address.includes(kind)) run.cluster.kill(address);
+        await first;
+        await sendUntilTold(3);
+        const what = `${kind} lost after ${atMillis} ms`;
+        await run.cluster.until(async () => (await run.values()).length >= 3);
+        await run.cluster.until(() => run.asleep);
+        expect(await run.values(), what).toEqual([1, 2, 3]);
+      }
+    }
+  });
+
+  it("are refused for a source that does not exist, and by a job that has ended", async () => {
+    using run = await Run.start(pushed(1));
+    const { dispatcher } = run.cluster;
+    await expect(run.cluster.resolve(dispatcher.pushRecords(JOB_ID, "other", batch(1)))).rejects.toMatchObject({
+      code: "NOT_FOUND",
+      message: "source other not found: the job takes records for readings",
+    });
+    await run.cluster.resolve(dispatcher.cancelJob(JOB_ID));
+    expect(await run.end()).toBe("CANCELED");
+    await expect(run.cluster.resolve(run.push(batch(1)))).rejects.toMatchObject({ code: "CONFLICT" });
   });
 });

@@ -15,6 +15,7 @@ import type { WatermarkStrategy } from "../../../src/streaming/time/watermark-st
 
 const MAX_PARALLELISM = 128;
 const POLL_LIMIT = 7;
+const JOB_ID = brandId<JobID>("1".repeat(32));
 
 type StreamEvent =
   | { readonly kind: "record"; readonly value: unknown; readonly timestamp: number | undefined }
@@ -98,7 +99,7 @@ class LocalRun {
     // Time flies, so that a rate never makes it wait.
     let now = 0;
     const clock = { now: () => (now += 60_000), schedule: () => ({ cancel: () => {} }) };
-    const reader = source.createReader({ subtaskIndex: subtask, parallelism, clock, restored: [] });
+    const reader = source.createReader({ jobId: JOB_ID, subtaskIndex: subtask, parallelism, clock, restored: [] });
     const generator = watermarks === undefined ? undefined : new WatermarkGenerator(watermarks, source.name);
     for (;;) {
       const status = reader.poll(POLL_LIMIT, (value, sourceTimestamp) => {

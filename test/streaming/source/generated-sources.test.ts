@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { brandId, type JobID } from "../../../src/common/ids.ts";
 import { types } from "../../../src/common/types/type-factories.ts";
 import { CollectionSource } from "../../../src/streaming/source/collection-source.ts";
 import { DatagenSource, type DatagenOptions } from "../../../src/streaming/source/datagen-source.ts";
@@ -7,7 +8,14 @@ import type { Source, SourceReader, SourceReaderContext } from "../../../src/str
 import { ManualClock } from "../../../src/testing/manual-clock.ts";
 
 function context(overrides: Partial<SourceReaderContext> = {}): SourceReaderContext {
-  return { subtaskIndex: 0, parallelism: 1, clock: new ManualClock(), restored: [], ...overrides };
+  return {
+    jobId: brandId<JobID>("1".repeat(32)),
+    subtaskIndex: 0,
+    parallelism: 1,
+    clock: new ManualClock(),
+    restored: [],
+    ...overrides,
+  };
 }
 
 function readSome<T>(reader: SourceReader<T>, limit: number): T[] {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { brandId, type JobID } from "../../../src/common/ids.ts";
 import { types } from "../../../src/common/types/type-factories.ts";
 import type { ObjectStore } from "../../../src/runtime/blob/object-store.ts";
 import { ObjectSource, type ObjectSourceOptions } from "../../../src/streaming/source/object-source.ts";
@@ -19,7 +20,14 @@ async function stored(text: string): Promise<InMemoryObjectStore> {
 }
 
 function context(overrides: Partial<SourceReaderContext> = {}): SourceReaderContext {
-  return { subtaskIndex: 0, parallelism: 1, clock: new ManualClock(), restored: [], ...overrides };
+  return {
+    jobId: brandId<JobID>("1".repeat(32)),
+    subtaskIndex: 0,
+    parallelism: 1,
+    clock: new ManualClock(),
+    restored: [],
+    ...overrides,
+  };
 }
 
 function jsonReader(options: ObjectSourceOptions = {}, overrides: Partial<SourceReaderContext> = {}) {
