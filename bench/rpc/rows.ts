@@ -134,6 +134,16 @@ export const EXPERIMENTS: readonly Experiment[] = [
     { ours: "sluice HTTP", theirs: "capnweb HTTP batch", width: HTTP_IN_FLIGHT },
     AHEAD,
   ),
+  overHttp(
+    "one held connection, one ask at a time, against capnweb",
+    { ours: "sluice held", theirs: "capnweb WebSocket", width: 1 },
+    AHEAD,
+  ),
+  overHttp(
+    "one held connection, 256 asks in flight, against capnweb",
+    { ours: "sluice held", theirs: "capnweb WebSocket", width: IN_FLIGHT },
+    AHEAD,
+  ),
   [
     {
       name: "message log on, 256 asks in flight, against off",

@@ -31,6 +31,7 @@ export const SYSTEMS = {
   nact: { kind: "process", script: "in-process/nact.ts", peer: "nact" },
   "capnweb in process": { kind: "process", script: "in-process/capnweb.ts", peer: "capnweb" },
   "sluice HTTP": { kind: "process", script: "http/sluice.ts" },
+  "sluice held": { kind: "process", script: "http/sluice-held.ts" },
   "sluice HTTP to an object": { kind: "process", script: "http/sluice-object.ts" },
   "raw HTTP": { kind: "process", script: "http/raw-echo.ts" },
   "raw HTTP to an object": { kind: "process", script: "http/raw-object.ts" },

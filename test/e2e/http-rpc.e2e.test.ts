@@ -30,17 +30,19 @@ beforeAll(async () => {
 });
 afterAll(() => harness.close());
 
-describeRpcService({
-  name: "HttpRpcService to a workerd process",
-  createWorld: () => ({
-    service: new HttpRpcService({ url: new URL("/rpc", origin), token: TOKEN }),
-    open: (kind) => `v1/-/test/${kind}/${systemIds.hex()}`,
-    elapse: (millis) => sleep(millis),
-    crash: async (address) => {
-      await fetch(new URL(`/crash?address=${address}`, origin), { method: "POST" });
-    },
-  }),
-  knownGaps: HTTP_GAPS,
+describe.each(["requests", "held"] as const)("calls by %s", (connection) => {
+  describeRpcService({
+    name: "HttpRpcService to a workerd process",
+    createWorld: () => ({
+      service: new HttpRpcService({ url: new URL("/rpc", origin), token: TOKEN, connection }),
+      open: (kind) => `v1/-/test/${kind}/${systemIds.hex()}`,
+      elapse: (millis) => sleep(millis),
+      crash: async (address) => {
+        await fetch(new URL(`/crash?address=${address}`, origin), { method: "POST" });
+      },
+    }),
+    knownGaps: HTTP_GAPS,
+  });
 });
 
 describe("100,000 malformed envelopes", () => {

@@ -1,7 +1,7 @@
 import type { Clock } from "../../common/clock.ts";
 import { encodeOutcome } from "./call-frame.ts";
 import type { CallOutcome } from "./call-frame.ts";
-import { FRAME_MEDIA_TYPE } from "./frame.ts";
+import { concatenated, FRAME_MEDIA_TYPE } from "./frame.ts";
 
 /** How long an answer waits for its first reply: with the answer's beginning the client learns that its calls are in. */
 const LINGER_MILLIS = 5;
@@ -14,7 +14,7 @@ export class BatchAnswer {
   readonly #clock: Clock;
   readonly #begun = Promise.withResolvers<void>();
   #open: number;
-  #frames: Uint8Array[] = [];
+  readonly #frames: Uint8Array[] = [];
   #flushing = false;
   #stream: ReadableStreamDefaultController<Uint8Array> | undefined;
   #abandoned = false;
@@ -68,14 +68,6 @@ export class BatchAnswer {
   }
 
   #takeFrames(): Uint8Array<ArrayBuffer> {
-    const frames = this.#frames;
-    this.#frames = [];
-    const bytes = new Uint8Array(frames.reduce((sum, frame) => sum + frame.byteLength, 0));
-    let offset = 0;
-    for (const frame of frames) {
-      bytes.set(frame, offset);
-      offset += frame.byteLength;
-    }
-    return bytes;
+    return concatenated(this.#frames.splice(0));
   }
 }

@@ -1,16 +1,15 @@
 import type { Clock } from "../../common/clock.ts";
 import { fromErrorData, isErrorData, SluiceException } from "../../common/exceptions.ts";
-import type { ReplyEnvelope, RequestEnvelope } from "../../rpc/envelope/v1.ts";
+import type { RequestEnvelope } from "../../rpc/envelope/v1.ts";
 import { RecipientUnreachableException, RpcConnectionException } from "../../rpc/exceptions.ts";
-import { decodeOutcome, encodeCall } from "./call-frame.ts";
+import { decodeOutcome } from "./call-frame.ts";
 import type { CallOutcome } from "./call-frame.ts";
+import { closedException, CallQueue } from "./call-queue.ts";
+import type { CallSender, PendingCall } from "./call-queue.ts";
 import { decodeFrame, FRAME_MEDIA_TYPE, FrameReader } from "./frame.ts";
 
-/** Calls of one POST, and its bytes, unless one call alone is longer; the server's default limits are above both. */
-const MAX_BATCH_CALLS = 1_024;
-const MAX_BATCH_BYTES = 8 * 1_024 * 1_024;
 /** Longest reply: a result has at most 16 MiB, as text at most some times that. */
-const MAX_FRAME_BYTES = 128 * 1_024 * 1_024;
+export const MAX_FRAME_BYTES = 128 * 1_024 * 1_024;
 
 export interface CallBatcherOptions {
   readonly url: string;
@@ -21,59 +20,50 @@ export interface CallBatcherOptions {
   readonly patienceMillis: number;
 }
 
-interface PendingCall {
-  readonly envelope: RequestEnvelope;
-  readonly queuedMillis: number;
-  resolve(outcome: CallOutcome): void;
-  reject(error: SluiceException): void;
-}
-
 /**
  * Sends calls in batches: those made in one turn leave as one POST. While a POST has no answer the next calls gather,
  * and leave when the server has let in what went before: that is what keeps their order over several connections.
  * Replies come one by one over the answer's body, each as soon as it is there.
  */
-export class CallBatcher {
+export class CallBatcher implements CallSender {
   readonly #options: CallBatcherOptions;
+  readonly #waiting: CallQueue;
   // Of each POST under way.
   readonly #aborts = new Set<AbortController>();
   #closed = false;
-  #waiting: PendingCall[] = [];
   #scheduled = false;
   #posting = false;
 
   constructor(options: CallBatcherOptions) {
     this.#options = options;
+    this.#waiting = new CallQueue(options.clock);
   }
 
-  /** @throws (rejects) RpcException if no outcome can come any more; whether the call ran is unknown then. */
-  send(envelope: RequestEnvelope): Promise<CallOutcome> {
+  send(envelope: RequestEnvelope, repeatable: boolean): Promise<CallOutcome> {
     if (this.#closed) return Promise.reject(closedException());
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ envelope, queuedMillis: this.#options.clock.now(), resolve, reject });
-      this.#schedule();
-    });
+    const outcome = this.#waiting.push(envelope, repeatable);
+    this.#schedule();
+    return outcome;
   }
 
-  /** Breaks off what is under way; its calls fail. Idempotent. */
   close(): void {
     this.#closed = true;
     for (const abort of this.#aborts) abort.abort(closedException());
-    for (const call of this.#waiting.splice(0)) call.reject(closedException());
+    this.#waiting.rejectAll(closedException());
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#posting || this.#waiting.length === 0) return;
+    if (this.#scheduled || this.#posting || this.#waiting.isEmpty) return;
     this.#scheduled = true;
     queueMicrotask(() => {
       this.#scheduled = false;
-      if (this.#waiting.length > 0) void this.#post();
+      if (!this.#waiting.isEmpty) void this.#post();
     });
   }
 
   async #post(): Promise<void> {
     this.#posting = true;
-    const { calls, body } = this.#takeBatch();
+    const { calls, body } = this.#waiting.takeBatch();
     const open = new Map(calls.entries());
     const abort = new AbortController();
     this.#aborts.add(abort);
@@ -91,28 +81,6 @@ export class CallBatcher {
     } finally {
       this.#aborts.delete(abort);
     }
-  }
-
-  #takeBatch(): { readonly calls: readonly PendingCall[]; readonly body: Uint8Array<ArrayBuffer> } {
-    const now = this.#options.clock.now();
-    const frames: Uint8Array[] = [];
-    let size = 0;
-    for (const { envelope, queuedMillis } of this.#waiting) {
-      const { remainingMillis } = envelope;
-      const left = remainingMillis === null ? null : Math.max(0, remainingMillis - (now - queuedMillis));
-      const frame = encodeCall({ ...envelope, remainingMillis: left });
-      if (frames.length > 0 && size + frame.byteLength > MAX_BATCH_BYTES) break;
-      frames.push(frame);
-      size += frame.byteLength;
-      if (frames.length === MAX_BATCH_CALLS) break;
-    }
-    const body = new Uint8Array(size);
-    let offset = 0;
-    for (const frame of frames) {
-      body.set(frame, offset);
-      offset += frame.byteLength;
-    }
-    return { calls: this.#waiting.splice(0, frames.length), body };
   }
 
   async #fetch(body: Uint8Array<ArrayBuffer>, abort: AbortController, patienceMillis: number): Promise<Response> {
@@ -149,16 +117,19 @@ export class CallBatcher {
   }
 }
 
-/** Reads until the end of the answer; settles each call that it tells of and takes it out of `open`. */
+/** Settles each call that the frames tell of and takes it out of `open`. */
+export function settleOutcomes(frames: readonly Uint8Array[], open: Map<number, PendingCall>): void {
+  for (const frame of frames) {
+    const { call, outcome } = decodeOutcome(decodeFrame(frame));
+    open.get(call)?.resolve(outcome);
+    open.delete(call);
+  }
+}
+
+/** Reads until the end of the answer. */
 async function readOutcomes(response: Response, open: Map<number, PendingCall>, aborted: AbortSignal): Promise<void> {
   const frames = new FrameReader(MAX_FRAME_BYTES);
-  const settle = (bytes: Uint8Array): void => {
-    for (const frame of frames.push(bytes)) {
-      const { call, outcome } = decodeOutcome(decodeFrame(frame));
-      open.get(call)?.resolve(outcome);
-      open.delete(call);
-    }
-  };
+  const settle = (bytes: Uint8Array): void => settleOutcomes(frames.push(bytes), open);
   // One of the platforms' types says any.
   const body: ReadableStream<Uint8Array> | null = response.body;
   // A body of known length is all there.
@@ -179,32 +150,23 @@ async function readOutcomes(response: Response, open: Map<number, PendingCall>, 
 /** The exception that an answer without frames stands for. */
 async function refusalOf(response: Response): Promise<SluiceException> {
   const text = await response.text();
-  try {
-    const body: unknown = JSON.parse(text);
-    if (typeof body === "object" && body !== null && "exception" in body && isErrorData(body.exception)) {
-      return fromErrorData(body.exception);
-    }
-  } catch {
-    // Not from our endpoint.
-  }
+  const refusal = refusalIn(text);
+  if (refusal !== undefined) return refusal;
   const excerpt = text.trim().slice(0, 200);
   return new RpcConnectionException(`${response.url} answered ${response.status}: ${excerpt}`, {
     retryable: response.status >= 500,
   });
 }
 
-function closedException(): SluiceException {
-  return new RpcConnectionException("the RpcService is closed");
-}
-
-/** The reply that a caller gets for `outcome`. */
-export function replyOf(outcome: CallOutcome, head: Omit<ReplyEnvelope, "outcome" | "value" | "error">): ReplyEnvelope {
-  switch (outcome.kind) {
-    case "reply":
-      return outcome.reply;
-    case "refusal":
-      return { ...head, outcome: "error", error: outcome.error };
-    case "unreachable":
-      throw fromErrorData(outcome.error);
+/** The exception in the text of an {@link HttpRefusal}; `undefined` if it is none of our endpoint's. */
+export function refusalIn(text: string): SluiceException | undefined {
+  try {
+    const body: unknown = JSON.parse(text);
+    if (typeof body === "object" && body !== null && "exception" in body && isErrorData(body.exception)) {
+      return fromErrorData(body.exception);
+    }
+  } catch {
+    // Whatever answered, it was not asked by name.
   }
+  return undefined;
 }

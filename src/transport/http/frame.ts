@@ -43,6 +43,17 @@ export function encodeFrame(frame: Frame): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** One frame behind the other. */
+export function concatenated(frames: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(frames.reduce((sum, frame) => sum + frame.byteLength, 0));
+  let offset = 0;
+  for (const frame of frames) {
+    bytes.set(frame, offset);
+    offset += frame.byteLength;
+  }
+  return bytes;
+}
+
 /** Takes a body apart, chunk by chunk as it comes. */
 export class FrameReader {
   readonly #limitBytes: number;

@@ -1,5 +1,5 @@
 import { fromUnknown, SluiceException, toErrorData } from "../../common/exceptions.ts";
-import type { ExceptionCode } from "../../common/exceptions.ts";
+import type { ErrorData, ExceptionCode } from "../../common/exceptions.ts";
 
 export type RefusalStatus = 400 | 401 | 405 | 413 | 415 | 500;
 
@@ -28,12 +28,14 @@ export class HttpRefusal extends SluiceException {
     return new HttpRefusal(exception.code === "UNKNOWN_MESSAGE" ? 400 : 500, exception.message);
   }
 
-  response(): Response {
+  /** What its response says. */
+  body(): { readonly errors: readonly string[]; readonly exception: Omit<ErrorData, "stack"> } {
     const { stack: _ours, ...exception } = toErrorData(this);
+    return { errors: [this.message], exception };
+  }
+
+  response(): Response {
     const headers = this.status === 401 ? { "www-authenticate": "Bearer" } : undefined;
-    return Response.json(
-      { errors: [this.message], exception },
-      { status: this.status, ...(headers === undefined ? {} : { headers }) },
-    );
+    return Response.json(this.body(), { status: this.status, ...(headers === undefined ? {} : { headers }) });
   }
 }

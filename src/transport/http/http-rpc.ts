@@ -15,5 +15,6 @@ export type { CallOptions } from "../../rpc/call-options.ts";
 export * from "../../rpc/exceptions.ts";
 export { ask, defineGateway, tell } from "../../rpc/gateway-descriptor.ts";
 export type { GatewayDescriptor, GatewayOf, HandlerOf, MethodOptions, TurnMode } from "../../rpc/gateway-descriptor.ts";
+export type { MessageSocket } from "./held-protocol.ts";
 export { HttpRpcService } from "./http-rpc-service.ts";
 export type { HttpRpcServiceOptions } from "./http-rpc-service.ts";

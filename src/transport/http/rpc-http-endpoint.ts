@@ -5,9 +5,13 @@ import { systemIds } from "../../common/ids.ts";
 import type { IdSource } from "../../common/ids.ts";
 import type { GatewayDescriptor } from "../../rpc/gateway-descriptor.ts";
 import type { RpcService } from "../../rpc/rpc-service.ts";
+import { HeldConnection } from "./held-connection.ts";
+import { HELD_PROTOCOL } from "./held-protocol.ts";
+import { upgradeOnWorkers } from "./upgrade-web-socket.ts";
+import type { UpgradeWebSocket } from "./upgrade-web-socket.ts";
 import { BatchAnswer } from "./batch-answer.ts";
 import { RpcBorder } from "./rpc-border.ts";
-import type { ResolveAddress } from "./rpc-border.ts";
+import type { BorderCalls, ResolveAddress } from "./rpc-border.ts";
 import { FRAME_MEDIA_TYPE } from "./frame.ts";
 import { readFrames } from "./read-frames.ts";
 import { HttpRefusal } from "./http-refusal.ts";
@@ -38,37 +42,68 @@ export interface RpcHttpEndpointOptions<Caller> {
   /** Address that a call really goes to; `undefined` refuses it. Default: the one it names. */
   readonly resolveAddress?: ResolveAddress<Caller>;
   readonly limits?: Partial<RpcHttpLimits>;
+  /** How the server makes a WebSocket of a request. Default: as Workers do; elsewhere there are no held connections. */
+  readonly upgradeWebSocket?: UpgradeWebSocket;
   readonly clock?: Clock;
   readonly ids?: IdSource;
 }
 
 /**
- * The server half of `HttpRpcService`: a Hono app with one route, `POST /`, to be mounted anywhere (`app.route("/rpc",
- * ...)`). A body that is malformed as a whole is refused before any call of it runs; a malformed call is answered alone.
+ * The server half of `HttpRpcService`: a Hono app with one route, to be mounted anywhere (`app.route("/rpc", ...)`): calls
+ * come by `POST /`, or over a WebSocket to it. A body that is malformed as a whole is refused before any call of it runs; a malformed call is answered alone.
  * What callers claim of themselves (sender, call chain, depth, request id) is dropped.
  */
 export function createRpcEndpoint<Caller>(options: RpcHttpEndpointOptions<Caller>): Hono {
   const limits = { ...DEFAULT_RPC_HTTP_LIMITS, ...options.limits };
   const { clock = systemClock, ids = systemIds } = options;
   const border = new RpcBorder({ ...options, limits, clock, ids });
-  const answer = async (request: Request): Promise<Response> => {
+  const enter = async (request: Request): Promise<BorderCalls> => {
     const caller = await options.authenticate(request);
     if (caller === undefined) throw new HttpRefusal(401, "authorization: expected `Bearer` and a token that is known");
+    return border.open(caller);
+  };
+  const answer = async (request: Request): Promise<Response> => {
+    const calls = await enter(request);
     if (request.headers.get("content-type") !== FRAME_MEDIA_TYPE) {
       const found = request.headers.get("content-type") ?? "none";
       throw new HttpRefusal(415, `content-type: expected ${FRAME_MEDIA_TYPE}, got ${found}`);
     }
     const frames = await readFrames(request, limits);
     const batch = new BatchAnswer(frames.length, clock);
-    const calls = border.open(caller);
     for (const [call, frame] of frames.entries()) {
       void calls.send(frame).then((outcome) => batch.settle(call, outcome));
     }
     return batch.response();
   };
+  const hold = (request: Request): Response => {
+    const { upgradeWebSocket = upgradeOnWorkers() } = options;
+    if (request.headers.get("upgrade")?.toLowerCase() !== "websocket" || upgradeWebSocket === undefined) {
+      throw new HttpRefusal(405, "calls are sent by POST");
+    }
+    const { response, socket } = upgradeWebSocket(request, HELD_PROTOCOL);
+    new HeldConnection(socket, {
+      authenticate: (authorization) => enter(entering(request, authorization)),
+      limits,
+      clock,
+    });
+    return response;
+  };
   const app = new Hono();
+  app.get("/", (context) => hold(context.req.raw));
   app.post("/", (context) => answer(context.req.raw));
   app.all("/", () => new HttpRefusal(405, "calls are sent by POST").response());
   app.onError((error) => HttpRefusal.from(error).response());
   return app;
+}
+
+/**
+ * What `authenticate` sees of a held connection: the request that opened it, with the authorization of the first message
+ * and without cookies, which a browser sends along for any page.
+ */
+function entering(request: Request, authorization: string): Request {
+  const headers = new Headers(request.headers);
+  headers.delete("cookie");
+  if (authorization === "") headers.delete("authorization");
+  else headers.set("authorization", authorization);
+  return new Request(request.url, { headers });
 }

@@ -5,6 +5,7 @@ import type { RpcHttpEndpointOptions } from "../../../src/transport/http/rpc-htt
 import { ManualClock } from "../../../src/testing/manual-clock.ts";
 import type { World } from "../../conformance/row.ts";
 import { createLocalWorld } from "../../conformance/local-world.ts";
+import { PairedSocket } from "./socket-pair.ts";
 import { ROWS } from "../../conformance/suite.ts";
 import type { KnownGaps } from "../../conformance/suite.ts";
 import { FencedProbeGateway, PROBE_GATEWAYS } from "../../fixtures/rpc/probe-gateways.ts";
@@ -17,10 +18,21 @@ export const HTTP_GAPS: KnownGaps = {
 
 export type TestCaller = string;
 
+export interface HttpWorldOptions extends Partial<RpcHttpEndpointOptions<TestCaller>> {
+  readonly token?: string | (() => Promise<string>);
+  readonly connection?: "requests" | "held";
+}
+
+export interface HttpWorld extends World {
+  readonly service: HttpRpcService;
+  readonly server: ReturnType<typeof createRpcEndpoint>;
+  readonly clock: ManualClock;
+  /** The client's ends of the connections that were opened. */
+  readonly sockets: PairedSocket[];
+}
+
 /** HttpRpcService, without a network, to probes in this process on a manual clock. */
-export function createHttpWorld(
-  options: Partial<RpcHttpEndpointOptions<TestCaller>> & { readonly token?: string } = {},
-): World & { readonly service: HttpRpcService; readonly server: ReturnType<typeof createRpcEndpoint> } {
+export function createHttpWorld({ token, connection = "requests", ...options }: HttpWorldOptions = {}): HttpWorld {
   const { hosting: _handsOn, ...local } = createLocalWorld();
   const clock = new ManualClock();
   const server = createRpcEndpoint<TestCaller>({
@@ -29,18 +41,33 @@ export function createHttpWorld(
     authenticate: (request) => request.headers.get("authorization") ?? "anybody",
     clock,
     ids: systemIds,
+    upgradeWebSocket: () => ({ response: new Response(), socket: serverEnds.shift() ?? new PairedSocket() }),
     ...options,
   });
+  const sockets: PairedSocket[] = [];
+  const serverEnds: PairedSocket[] = [];
   const service = new HttpRpcService({
     url: "http://server.test/",
+    connection,
+    openSocket: (url) => {
+      const [client, serverEnd] = PairedSocket.pair();
+      sockets.push(client);
+      serverEnds.push(serverEnd);
+      void Promise.resolve(server.request(url.replace(/^ws/, "http"), { headers: { upgrade: "websocket" } })).then(
+        ({ ok }) => (ok ? client.emit("open") : client.fail()),
+      );
+      return client;
+    },
     fetch: async (url, init) => server.request(url, init),
     clock,
-    ...(options.token === undefined ? {} : { token: options.token }),
+    ...(token === undefined ? {} : { token }),
   });
   return {
     ...local,
     service,
     server,
+    clock,
+    sockets,
     elapse: async (millis) => {
       // A request is on its way for some turns of the event loop, on no clock.
       for (let turn = 0; turn < 20; turn += 1) await clock.settle();
