@@ -5,8 +5,8 @@ import { systemIds } from "../common/ids.ts";
 import { systemRandom } from "../common/random.ts";
 import type { CallFilters } from "../rpc/call-filter.ts";
 import type { EndpointContext } from "../rpc/endpoint-context.ts";
-import type { RequestEnvelope } from "../rpc/envelope/v1.ts";
 import type { GatewayDescriptor, HandlerOf } from "../rpc/gateway-descriptor.ts";
+import type { IncomingHead } from "../rpc/incoming-message.ts";
 import type { RpcEndpoint } from "../rpc/rpc-endpoint.ts";
 import type { HeldSession } from "../rpc/session/session-acceptor.ts";
 import type { PackedFrame, Session } from "../rpc/session/session-protocol.ts";
@@ -82,7 +82,7 @@ export function durableObject<Env extends object, const Gateways extends readonl
           alarm: new DurableObjectAlarm(ctx.storage),
         },
         abort: (reason) => ctx.abort(reason),
-        onMessage: (envelope) => this.#event?.(`rpc ${callText(envelope)}`),
+        ...(this.#event === undefined ? {} : { onMessage: (head) => this.#event?.(`rpc ${callText(head)}`) }),
       });
     }
 
@@ -139,6 +139,6 @@ function eventLog(env: object, address: string): EventLog | undefined {
   return (what) => console.log(`event ${address} ${what}`);
 }
 
-function callText({ gateway, method, kind }: RequestEnvelope): string {
+function callText({ gateway, method, kind }: IncomingHead): string {
   return `${gateway}.${kind === "handshake" ? "handshake" : method}`;
 }

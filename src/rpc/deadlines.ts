@@ -1,44 +1,62 @@
 import type { Clock, ScheduledCallback } from "../common/clock.ts";
 
-interface Entry {
-  readonly millis: number;
-  expire: (() => void) | undefined;
+/** Something that expires. */
+export interface DeadlineEntry {
+  /** The {@link Deadlines}' own note. */
+  instant: Instant | undefined;
+  expire(): void;
 }
 
-/** Entries of one instant. */
-interface Instant {
+/** Entries of one point in time. */
+export interface Instant {
   readonly millis: number;
-  readonly entries: Entry[];
+  readonly entries: DeadlineEntry[];
   waiting: number;
 }
+
+/** A timer that may be left is set for no later than this, and then again: none keeps its object in memory for longer. */
+const TICK_MILLIS = 1_000;
 
 /** Many deadlines on one timer: calls of one turn mostly share an instant. Holds no timer while nothing waits. */
 export class Deadlines {
   readonly #clock: Clock;
+  readonly #mayLeave: boolean;
   // Earliest first.
   readonly #instants: Instant[] = [];
   #timer: ScheduledCallback | undefined;
   #timerMillis = 0;
 
-  constructor(clock: Clock) {
+  /**
+   * @param mayLeave a timer may be left for a second when nothing waits any more: calls made one at a time would set one
+   *   and cancel it each, which takes longer than the rest of them.
+   */
+  constructor(clock: Clock, mayLeave = false) {
     this.#clock = clock;
+    this.#mayLeave = mayLeave;
   }
 
-  /** Calls `expire` once when it is `millis`, unless it is cancelled before. */
-  add(millis: number, expire: () => void): ScheduledCallback {
-    const entry: Entry = { millis, expire };
+  /** Has `entry` expire once when it is `millis`, unless it is removed before. @param nowMillis what time it is. */
+  add(entry: DeadlineEntry, millis: number, nowMillis: number): void {
     const instant = this.#instant(millis);
+    entry.instant = instant;
     instant.entries.push(entry);
     instant.waiting += 1;
-    if (this.#timer === undefined || millis < this.#timerMillis) this.#arm(millis);
-    return {
-      cancel: () => {
-        if (entry.expire === undefined) return;
-        entry.expire = undefined;
-        instant.waiting -= 1;
-        if (instant.waiting === 0) this.#remove(instant);
-      },
-    };
+    if (this.#timer === undefined || millis < this.#timerMillis) this.#arm(millis, nowMillis);
+  }
+
+  /** Without effect on an entry that expired or was removed. */
+  remove(entry: DeadlineEntry): void {
+    const { instant } = entry;
+    if (instant === undefined) return;
+    entry.instant = undefined;
+    instant.waiting -= 1;
+    if (instant.waiting > 0) return;
+    const index = this.#instants.indexOf(instant);
+    if (index >= 0) this.#instants.splice(index, 1);
+    // A timer that is early finds nothing and is set again.
+    if (this.#instants.length > 0 || this.#mayLeave) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
   }
 
   #instant(millis: number): Instant {
@@ -51,30 +69,23 @@ export class Deadlines {
     return instant;
   }
 
-  #remove(instant: Instant): void {
-    const index = this.#instants.indexOf(instant);
-    if (index >= 0) this.#instants.splice(index, 1);
-    // A timer that is early finds nothing and is set again; none may be left, as it keeps its object in memory.
-    if (this.#instants.length > 0) return;
+  #arm(millis: number, nowMillis: number): void {
     this.#timer?.cancel();
-    this.#timer = undefined;
-  }
-
-  #arm(millis: number): void {
-    this.#timer?.cancel();
-    this.#timerMillis = millis;
-    this.#timer = this.#clock.schedule(Math.max(0, millis - this.#clock.now()), () => this.#fire());
+    const dueMillis = Math.max(millis, nowMillis);
+    this.#timerMillis = this.#mayLeave ? Math.min(dueMillis, nowMillis + TICK_MILLIS) : dueMillis;
+    this.#timer = this.#clock.schedule(this.#timerMillis - nowMillis, () => this.#fire());
   }
 
   #fire(): void {
     this.#timer = undefined;
+    const nowMillis = Math.max(this.#timerMillis, this.#clock.now());
     for (let first = this.#instants[0]; first !== undefined; first = this.#instants[0]) {
-      if (first.millis > this.#timerMillis) return this.#arm(first.millis);
+      if (first.millis > nowMillis) return this.#arm(first.millis, nowMillis);
       this.#instants.shift();
       for (const entry of first.entries) {
-        const { expire } = entry;
-        entry.expire = undefined;
-        expire?.();
+        if (entry.instant !== first) continue;
+        entry.instant = undefined;
+        entry.expire();
       }
     }
   }

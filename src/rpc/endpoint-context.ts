@@ -4,6 +4,7 @@ import type { Logger } from "../common/log.ts";
 import type { Random } from "../common/random.ts";
 import type { Identity } from "./fencing/identity.ts";
 import type { PeerTracker } from "./fencing/peer-tracker.ts";
+import type { Journal } from "./message-log/journal.ts";
 import type { Alarm } from "./ports/alarm.ts";
 import type { SqlDatabase } from "./ports/storage.ts";
 import type { RpcService } from "./rpc-service.ts";
@@ -28,6 +29,8 @@ export interface EndpointContext {
   readonly database?: SqlDatabase;
   /** Present iff `database` is. */
   readonly alarm?: Alarm;
+  /** @internal replay's; in place of the endpoint's message log. */
+  readonly journal?: Journal;
 }
 
 /** `recovered`: the object lived before (its stored incarnation was above zero). */

@@ -15,12 +15,13 @@ export interface GatewayCaller {
   readonly deadLetters: DeadLetters;
   readonly filters: readonly OutgoingCallFilter[];
   readonly peers: PeerTracker;
-  /** Undefined for a caller that is no endpoint. */
+  /** Undefined for a caller that is no endpoint; the same object while it says the same. */
   readonly sender: SenderIdentity | undefined;
   /** Of the running turn. */
   context(): CallContext;
-  /** Unique over all activations of all callers. */
-  nextRequestId(): string;
+  /** Ids of requests are this and a number, together unique over all activations of all callers. */
+  readonly requestIdPrefix: string;
+  nextRequestNumber(): number;
   openChannel(address: string): RpcChannel;
   /** Does it when the running turn succeeded; at once outside of turns. */
   hold(action: HeldAction): void;

@@ -1,15 +1,16 @@
 import { adjustable, mergeOptions } from "./call-options.ts";
 import type { CallOptions } from "./call-options.ts";
+import { EnvelopeChannel } from "./envelope-channel.ts";
 import type { Epoch } from "./fencing/epoch.ts";
 import type { GatewayCaller } from "./gateway-caller.ts";
 import type { GatewayDescriptor, GatewayOf } from "./gateway-descriptor.ts";
 import { RpcInvocationHandler } from "./rpc-invocation-handler.ts";
-import type { OrderedPath } from "./rpc-invocation-handler.ts";
+import type { MessageChannel } from "./ports/rpc-channel.ts";
 
-/** Makes and keeps the gateways of one caller: one ordered path per address, one gateway per descriptor and epoch. */
+/** Makes and keeps the gateways of one caller: one ordered channel per address, one gateway per descriptor and epoch. */
 export class GatewayFactory {
   readonly #caller: GatewayCaller;
-  readonly #paths = new Map<string, OrderedPath>();
+  readonly #channels = new Map<string, MessageChannel>();
   readonly #gateways = new Map<GatewayDescriptor, Map<string, Bound>>();
 
   constructor(caller: GatewayCaller) {
@@ -35,16 +36,20 @@ export class GatewayFactory {
     const key = `${epoch ?? ""} ${address}`;
     let bound = ofDescriptor.get(key);
     if (bound === undefined) {
-      const handler = new RpcInvocationHandler({ descriptor, address, epoch }, this.#caller, this.#path(address));
+      const handler = new RpcInvocationHandler({ descriptor, address, epoch }, this.#caller, this.#channel(address));
       ofDescriptor.set(key, (bound = { handler, gateway: gatewayObject(descriptor, handler) }));
     }
     return bound;
   }
 
-  #path(address: string): OrderedPath {
-    let path = this.#paths.get(address);
-    if (path === undefined) this.#paths.set(address, (path = { channel: this.#caller.openChannel(address), seq: 0 }));
-    return path;
+  #channel(address: string): MessageChannel {
+    let channel = this.#channels.get(address);
+    if (channel === undefined) {
+      const opened = this.#caller.openChannel(address);
+      channel = opened.messages ?? new EnvelopeChannel(opened, address, this.#caller.clock);
+      this.#channels.set(address, channel);
+    }
+    return channel;
   }
 }
 

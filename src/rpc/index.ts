@@ -38,6 +38,8 @@ export { ItemStream } from "./item-stream.ts";
 export { Later } from "./later.ts";
 export { MainThreadExecutor } from "./main-thread-executor.ts";
 export type { MailboxBounds } from "./mailbox.ts";
+export { MessageLogGateway } from "./message-log/message-log-gateway.ts";
+export type { MessageLogOptions, StoredMessageLog } from "./message-log/message-ring.ts";
 export { DiagnosticsGateway } from "./method-counters.ts";
 export type { Measure, MethodCounters } from "./method-counters.ts";
 export type { Alarm } from "./ports/alarm.ts";

@@ -64,9 +64,8 @@ export class Mailbox<Item extends MailboxItem> {
     return undefined;
   }
 
-  /** Whether `item` waits; cheap for an empty mailbox. */
-  contains(item: Item): boolean {
-    return this.#items.includes(item, this.#head);
+  get isEmpty(): boolean {
+    return this.#items.length === 0;
   }
 
   /** The first item that `matches`; it keeps its place. */

@@ -24,11 +24,20 @@ export interface Work extends MailboxItem {
   /** Writes nothing durable: needs no transaction. */
   readonly readOnly: boolean;
   /** Asked at dequeue; an exception refuses the work and becomes its outcome. */
-  admit?(): SluiceException | undefined;
+  admit?(nowMillis: number): SluiceException | undefined;
   /** The turn itself. */
   run(): unknown;
-  /** Called exactly once, with a `Later` or promise already settled; also if the work never ran. */
-  settle(outcome: Outcome): void;
+  /**
+   * Called exactly once, with a `Later` or promise already settled; also if the work never ran.
+   *
+   * @param endMillis when the turn ended, for whoever would read the clock; absent if the result is a late one.
+   */
+  settle(outcome: Outcome, endMillis?: number): void;
+}
+
+/** What a continuation waits for: a promise, as far as it matters here. */
+export interface Settling<R> {
+  then(onResult: (result: R) => void, onError: (error: unknown) => void): unknown;
 }
 
 export interface MainThreadOptions {
@@ -39,7 +48,7 @@ export interface MainThreadOptions {
   /** A turn that takes longer is reported by name. */
   readonly slowTurnMillis: number;
   /** A turn threw and its writes were undone; before anyone is told. */
-  readonly onUndone: () => void;
+  readonly onUndone: (thrown: unknown) => void;
   /** The same, after its caller was told. */
   readonly onThrown: () => void;
 }
@@ -72,14 +81,15 @@ export class MainThread {
 
   /** Milliseconds since the epoch; the same for a whole turn, and real time after an `await`. */
   now(): number {
-    return turnOnStack(this)?.description.nowMillis ?? this.#options.clock.now();
+    return turnOnStack(this)?.nowMillis ?? this.#options.clock.now();
   }
 
   /** What the running turn begins and other turns run between: as the later stretches of an `async` handler. */
   stretches(): Stretches {
-    const turn = new Turn(this.requireTurn("a stream").description);
+    const { work, nowMillis } = this.requireTurn("a stream");
+    const turn = new Turn(this, work, nowMillis);
     turn.succeed();
-    return { run: (body) => runAsTurn(turn, true, body), close: () => turn.close() };
+    return { run: (body) => runAsTurn(turn, true, { run: body }), close: () => turn.close() };
   }
 
   get turn(): Turn | undefined {
@@ -131,14 +141,21 @@ export class MainThread {
       work.settle({ ok: false, error: activationEnded(work.label) });
       return true;
     }
-    if (!this.#mailbox.offer(work)) return false;
+    if (this.#isIdle()) {
+      this.#draining = true;
+      try {
+        this.#execute(work);
+      } finally {
+        this.#draining = false;
+      }
+    } else if (!this.#mailbox.offer(work)) return false;
     this.#drain();
     return true;
   }
 
-  /** Whether `work` was posted and has not settled: queued, or its Later is pending. */
-  isWaiting(work: Work): boolean {
-    return this.#pending.has(work) || this.#mailbox.contains(work);
+  /** Whether the next piece of work, whatever it is, runs at once. */
+  #isIdle(): boolean {
+    return !this.#draining && this.#gate === "open" && this.#mailbox.isEmpty && this.#owners.length === 0;
   }
 
   /**
@@ -179,12 +196,12 @@ export class MainThread {
   }
 
   ask<R, T>(
-    promise: Promise<R>,
+    promise: Settling<R>,
     onResult: (result: R) => T | Later<T>,
     onError?: (error: SluiceException) => T | Later<T>,
   ): Later<T> {
     const turn = this.requireTurn("ask");
-    const { label, context, sender } = turn.description;
+    const { label, context, sender } = turn.work;
     const { promise: settled, resolve, reject } = Promise.withResolvers<T>();
     // A handler may drop its Later; that is no unhandled rejection.
     settled.catch(() => undefined);
@@ -212,7 +229,7 @@ export class MainThread {
   }
 
   runAsync(body: () => unknown, label = "runAsync"): void {
-    const context = detached(currentTurn(this)?.description.context ?? ROOT_CONTEXT);
+    const context = detached(currentTurn(this)?.work.context ?? ROOT_CONTEXT);
     this.hold({
       send: () => void this.post(this.#task(label, context, body)),
       drop: () => undefined,
@@ -221,7 +238,7 @@ export class MainThread {
 
   callAsync<T>(body: () => T | Later<T>, timeout: Duration): Promise<T> {
     const turn = currentTurn(this);
-    const context = turn?.description.context ?? ROOT_CONTEXT;
+    const context = turn?.work.context ?? ROOT_CONTEXT;
     const label = "callAsync";
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     promise.catch(() => undefined);
@@ -318,7 +335,7 @@ export class MainThread {
   }
 
   #drain(): void {
-    if (this.#draining) return;
+    if (this.#draining || this.#mailbox.isEmpty) return;
     this.#draining = true;
     try {
       for (let work = this.#next(); work !== undefined; work = this.#next()) this.#execute(work);
@@ -338,36 +355,43 @@ export class MainThread {
   }
 
   #execute(work: Work): void {
-    const refusal = work.admit?.();
-    if (refusal !== undefined) return work.settle({ ok: false, error: refusal });
     const { clock, database } = this.#options;
     const nowMillis = clock.now();
-    const { label, context, sender, readOnly } = work;
-    const turn = new Turn({ owner: this, label, context, sender, readOnly, nowMillis });
-    const body = (): unknown => requireSettled(work, work.run());
+    const refusal = work.admit?.(nowMillis);
+    if (refusal !== undefined) return work.settle({ ok: false, error: refusal });
+    const turn = new Turn(this, work, nowMillis);
     let result: unknown;
     try {
-      result = runAsTurn(turn, work.turns !== "sync", () =>
-        database === undefined || readOnly ? body() : database.transactionSync(body),
-      );
+      if (database === undefined || work.readOnly) {
+        result = requireSettled(work, runAsTurn(turn, work.turns !== "sync", work));
+      } else {
+        const run = (): unknown => database.transactionSync(() => requireSettled(work, work.run()));
+        result = runAsTurn(turn, work.turns !== "sync", { run });
+      }
     } catch (thrown) {
       turn.fail();
-      this.#options.onUndone();
+      this.#options.onUndone(thrown);
       work.settle({ ok: false, error: fromUnknown(thrown) });
       this.#options.onThrown();
       return;
     }
     turn.succeed();
-    this.#reportSlow(label, nowMillis);
-    this.#finish(work, turn, result);
+    const endMillis = clock.now();
+    const took = endMillis - nowMillis;
+    if (took >= this.#options.slowTurnMillis) this.#options.log.warn(`slow turn: ${work.label} took ${took} ms`);
+    this.#finish(work, turn, { result, endMillis });
   }
 
-  #finish(work: Work, turn: Turn, result: unknown): void {
+  #finish(
+    work: Work,
+    turn: Turn,
+    { result, endMillis }: { readonly result: unknown; readonly endMillis: number },
+  ): void {
     const waiting =
       result instanceof Later ? result.settled : work.turns !== "sync" && isThenable(result) ? result : undefined;
     if (waiting === undefined) {
       turn.close();
-      work.settle({ ok: true, value: result });
+      work.settle({ ok: true, value: result }, endMillis);
       return;
     }
     const owner = work.turns === "exclusive" ? work.context.chain.at(-1) : undefined;
@@ -390,11 +414,6 @@ export class MainThread {
             : settle({ ok: true, value }),
       )
       .catch((error: unknown) => settle({ ok: false, error: fromUnknown(error) }));
-  }
-
-  #reportSlow(label: string, startMillis: number): void {
-    const elapsed = this.#options.clock.now() - startMillis;
-    if (elapsed >= this.#options.slowTurnMillis) this.#options.log.warn(`slow turn: ${label} took ${elapsed} ms`);
   }
 }
 

@@ -15,12 +15,18 @@ import type { GatewayDescriptor, GatewayOf } from "./gateway-descriptor.ts";
 import { ItemStream } from "./item-stream.ts";
 import type { Later } from "./later.ts";
 import { MainThread } from "./main-thread.ts";
+import type { MainThreadOptions } from "./main-thread.ts";
 import { MainThreadExecutor } from "./main-thread-executor.ts";
 import type { MailboxBounds } from "./mailbox.ts";
+import type { Journal } from "./message-log/journal.ts";
+import { messageLogOf } from "./message-log/message-log.ts";
+import type { MessageLog } from "./message-log/message-log.ts";
+import type { MessageLogOptions, StoredMessageLog } from "./message-log/message-ring.ts";
 import type { EndpointStorage } from "./ports/storage.ts";
 import { SqlEndpointStorage } from "./storage/sql-endpoint-storage.ts";
 import type { DurableTimers, TimerFiring } from "./timers/durable-timers.ts";
 import { SqlDurableTimers } from "./timers/sql-durable-timers.ts";
+import type { SqlDurableTimersOptions } from "./timers/sql-durable-timers.ts";
 
 export interface RpcEndpointOptions {
   /**
@@ -35,6 +41,11 @@ export interface RpcEndpointOptions {
   readonly mailbox?: MailboxBounds;
   /** Run on every call to and of this endpoint, after those of its service. */
   readonly filters?: CallFilters;
+  /**
+   * Keeps the last turns in the endpoint's storage, for replay (`sluice/testing`). Default: none. Needs `sync` gateways
+   * without streams. Every event then makes a durable write, and what it sends waits for it.
+   */
+  readonly messageLog?: MessageLogOptions;
 }
 
 const DEFAULT_SLOW_TURN_MILLIS = 200;
@@ -75,19 +86,29 @@ export abstract class RpcEndpoint {
   readonly #gateways: GatewayFactory;
   readonly #storage: EndpointStorage | undefined;
   readonly #timers: SqlDurableTimers | undefined;
+  readonly #timersOfTurns: DurableTimers | undefined;
+  readonly #messageLog: MessageLog | undefined;
+  readonly #journal: Journal | undefined;
   readonly #filters: readonly IncomingCallFilter[];
   #host: EndpointHost | undefined;
   #requests = 0;
 
   constructor(context: EndpointContext, options: RpcEndpointOptions = {}) {
     const { address, clock, random, ids, log, rpcService, database, alarm, identity, peers } = context;
+    const messageLog =
+      options.messageLog === undefined || context.journal !== undefined
+        ? undefined
+        : messageLogOf(context, options.messageLog, this.snapshotState && (() => this.snapshotState?.()));
+    const journal = context.journal ?? messageLog;
     this.address = address;
-    this.random = random;
-    this.ids = ids;
+    this.random = journal?.random(random) ?? random;
+    this.ids = journal?.ids(ids) ?? ids;
     this.log = log;
+    this.#messageLog = messageLog;
+    this.#journal = journal;
     this.#context = context;
     this.#filters = [...(rpcService.filters?.incoming ?? []), ...(options.filters?.incoming ?? [])];
-    const mainThread = new MainThread({
+    const threadOptions: MainThreadOptions = {
       clock,
       log,
       database,
@@ -97,10 +118,16 @@ export abstract class RpcEndpoint {
       onThrown: () => {
         if (options.onThrow === "reload") this.#host?.reload();
       },
-    });
+    };
+    const mainThread = journal?.mainThread(threadOptions) ?? new MainThread(threadOptions);
     this.#mainThread = mainThread;
     this.clock = { now: () => mainThread.now(), schedule: (delay, callback) => clock.schedule(delay, callback) };
-    const self = (): SenderIdentity => ({ address, epoch: identity.epoch, incarnation: identity.incarnation });
+    let known: SenderIdentity = { address, epoch: identity.epoch, incarnation: identity.incarnation };
+    const self = (): SenderIdentity => {
+      const { epoch, incarnation } = identity;
+      if (known.epoch !== epoch || known.incarnation !== incarnation) known = { address, epoch, incarnation };
+      return known;
+    };
     this.#gateways = new GatewayFactory({
       clock,
       defaultTimeout: rpcService.defaultTimeout,
@@ -111,16 +138,22 @@ export abstract class RpcEndpoint {
       get sender() {
         return self();
       },
-      context: () => mainThread.turn?.description.context ?? ROOT_CONTEXT,
-      nextRequestId: () => `${address}@${identity.incarnation}:${(this.#requests += 1)}`,
+      context: () => mainThread.turn?.work.context ?? ROOT_CONTEXT,
+      requestIdPrefix: `${address}@${identity.incarnation}:`,
+      nextRequestNumber: () => (this.#requests += 1),
       openChannel: (to) => rpcService.openChannel(to),
       hold: (action) => mainThread.hold(action),
     });
     if (database !== undefined && alarm !== undefined) {
-      const onTimer = (...fired: Parameters<typeof this.onTimer>): unknown => this.onTimer(...fired);
-      const timers = new SqlDurableTimers({ database, alarm, clock, log, ids, mainThread, onTimer });
+      const stored = journal?.storage(database) ?? database;
+      const onTimer: SqlDurableTimersOptions["onTimer"] = (name, payload, firing) => {
+        journal?.begin({ kind: "timer", name, payload, firing });
+        return this.onTimer(name, payload, firing);
+      };
+      const timers = new SqlDurableTimers({ database: stored, alarm, clock, log, ids, mainThread, onTimer });
       this.#timers = timers;
-      this.#storage = new SqlEndpointStorage(database, {
+      this.#timersOfTurns = journal?.timers(timers) ?? timers;
+      this.#storage = new SqlEndpointStorage(stored, {
         requireTurn: (what) => mainThread.requireTurn(what),
         timersChanged: () => timers.cleared(),
       });
@@ -139,7 +172,7 @@ export abstract class RpcEndpoint {
 
   /** Durable timers. @throws SluiceException `ILLEGAL_STATE` on an endpoint without storage. */
   protected get timers(): DurableTimers {
-    return this.#timers ?? this.#withoutStorage("timers");
+    return this.#timersOfTurns ?? this.#withoutStorage("timers");
   }
 
   /** @throws SluiceException `ILLEGAL_STATE` on an endpoint without storage. */
@@ -149,12 +182,13 @@ export abstract class RpcEndpoint {
 
   /** The endpoint that sent the message of this turn; `undefined` for other turns and callers that are no endpoint. */
   protected get sender(): SenderIdentity | undefined {
-    return this.#mainThread.requireTurn("sender").description.sender;
+    return this.#mainThread.requireTurn("sender").work.sender;
   }
 
   /** The call that this turn, or the stretch of an `async` handler, belongs to; also for what continues it. */
   protected get call(): CurrentCall {
-    const { context, sender, nowMillis } = this.#mainThread.requireTurn("call").description;
+    const { work, nowMillis } = this.#mainThread.requireTurn("call");
+    const { context, sender } = work;
     const { deadlineMillis, trace, cancellation = new Cancellation() } = context;
     return {
       sender,
@@ -186,6 +220,22 @@ export abstract class RpcEndpoint {
    */
   protected onTimer(_name: string, _payload: unknown, _firing: TimerFiring): undefined | Later<undefined> {
     return undefined;
+  }
+
+  /**
+   * What the endpoint remembers beyond its storage, as a value of the wire's closed list. An endpoint that has both this
+   * and {@link restoreState} has a message log that replay can enter in the midst of an activation, so that a long one does
+   * not outgrow it: asked for in a turn of its own, now and then, while no continuation or task is under way.
+   */
+  protected snapshotState?(): unknown;
+
+  /** In place of {@link onStart} where replay enters: makes memory what it was, out of that value and the storage. */
+  protected restoreState?(state: unknown): void;
+
+  /** Handler of {@link MessageLogGateway}. @throws SluiceException `ILLEGAL_STATE` on an endpoint without message log. */
+  requestMessageLog(): StoredMessageLog {
+    if (this.#messageLog !== undefined) return this.#messageLog.read();
+    throw new SluiceException("ILLEGAL_STATE", `${this.address} keeps no message log: option messageLog is not set`);
   }
 
   /**
@@ -303,8 +353,18 @@ export abstract class RpcEndpoint {
       timers: endpoint.#timers,
       peers: endpoint.#context.peers,
       filters: endpoint.#filters,
-      start: (reason) => endpoint.onStart(reason),
-      stop: () => endpoint.onStop(),
+      journal: endpoint.#journal,
+      start: (reason) => {
+        const { epoch, incarnation } = endpoint;
+        endpoint.#journal?.begin({ kind: "start", recovered: reason === "recovered", epoch, incarnation });
+        return endpoint.onStart(reason);
+      },
+      fire: (...fired) => endpoint.onTimer(...fired),
+      restore: (state) => endpoint.restoreState?.(state),
+      stop: () => {
+        endpoint.#journal?.begin({ kind: "stop" });
+        return endpoint.onStop();
+      },
       attach: (host) => (endpoint.#host = host),
     };
   }
@@ -320,7 +380,10 @@ export interface EndpointInternals {
   readonly timers: SqlDurableTimers | undefined;
   readonly peers: PeerTracker;
   readonly filters: readonly IncomingCallFilter[];
+  readonly journal: Journal | undefined;
   start(reason: ActivationReason): unknown;
+  fire(name: string, payload: unknown, firing: TimerFiring): unknown;
+  restore(state: unknown): void;
   stop(): unknown;
   attach(host: EndpointHost): void;
 }

@@ -14,9 +14,10 @@ import type { Identity } from "./fencing/identity.ts";
 import { PeerTracker } from "./fencing/peer-tracker.ts";
 import type { GatewayDescriptor } from "./gateway-descriptor.ts";
 import type { HostPorts } from "./host-ports.ts";
+import type { Answerer, IncomingMessage } from "./incoming-message.ts";
 import { INTERNAL } from "./main-thread.ts";
 import { RpcDispatch } from "./rpc-dispatch.ts";
-import type { CheckedMessage, DispatchTarget } from "./rpc-dispatch.ts";
+import type { DispatchTarget } from "./rpc-dispatch.ts";
 import { RpcEndpoint } from "./rpc-endpoint.ts";
 import type { EndpointInternals } from "./rpc-endpoint.ts";
 import type { ServerState } from "./server-state.ts";
@@ -42,7 +43,7 @@ export interface RpcServerOptions {
  * One endpoint under its address (Flink `RpcServer`): builds it, drives its lifecycle, and lets messages in. Activation
  * means a new server on the same database.
  */
-export class RpcServer {
+export class RpcServer implements DispatchTarget {
   readonly address: string;
   /** Settles when the endpoint has terminated (contract L11, L16 to L18), or its start failed (L6), or it was killed. */
   readonly terminationFuture: Promise<void>;
@@ -174,26 +175,27 @@ export class RpcServer {
    * refused. Never rejects.
    */
   receive(message: unknown): Promise<ReplyEnvelope> {
-    return this.#dispatch.receive(message, this.#target());
+    return this.#dispatch.receive(message, this);
   }
 
-  /** {@link receive} of a message that is checked already; calls `settle` once, at once if its turn has ended by then. */
-  accept(message: CheckedMessage, settle: (reply: ReplyEnvelope) => void): void {
-    this.#dispatch.accept(message, this.#target(), settle);
+  /** {@link receive} of a message that is checked already; answers it at once if its turn has ended by then. */
+  accept(message: IncomingMessage): void {
+    this.#dispatch.accept(message, this);
   }
 
   /** Epoch and incarnation as replies carry them. */
-  identity(): Pick<Identity, "epoch" | "incarnation"> {
+  identity(): Answerer {
     return this.#identity;
   }
 
-  #target(): DispatchTarget {
-    return {
-      state: this.#state,
-      startFailure: this.#startFailure,
-      endpoint: this.#endpoint,
-      internals: this.#internals,
-    };
+  /** @internal */
+  get startFailure(): SluiceException | undefined {
+    return this.#startFailure;
+  }
+
+  /** @internal */
+  get internals(): EndpointInternals | undefined {
+    return this.#internals;
   }
 
   /**
@@ -214,6 +216,7 @@ export class RpcServer {
     identity.raiseIncarnation();
     const endpoint = options.factory({ ...options.ports, address: this.address, identity, peers: this.#peers });
     const internals = RpcEndpoint.internals(endpoint);
+    internals.journal?.serve(options.gateways);
     internals.attach({
       isRunning: () => this.#running,
       isServing: () => this.#state !== "starting",

@@ -9,31 +9,39 @@ export interface HeldAction {
   drop(): void;
 }
 
-export interface TurnDescription {
-  /** Identity of the endpoint's main thread. */
-  readonly owner: object;
+/** What runs in a turn, as far as the turn's own code may ask. */
+export interface TurnWork {
   /** What runs, for logs and errors: `Counter.increment`, `timer pump`. */
   readonly label: string;
   readonly context: CallContext;
   /** Who sent the message that runs, if a message does and it came from an endpoint. */
   readonly sender: SenderIdentity | undefined;
   readonly readOnly: boolean;
-  /** The time that the endpoint's clock shows for the whole turn. */
-  readonly nowMillis: number;
 }
+
+// How many turns of `async` handlers are open in this process: without one, no code runs in a later stretch of any.
+let openAsyncTurns = 0;
 
 /**
  * One run of endpoint code. A `sync` handler is one turn; an `async` one is a turn up to its first `await`, and its
  * later stretches belong to the turn until the handler settles, without holding anything back.
  */
 export class Turn {
-  readonly description: TurnDescription;
+  /** Identity of the endpoint's main thread. */
+  readonly owner: object;
+  readonly work: TurnWork;
+  /** The time that the endpoint's clock shows for the whole turn. */
+  readonly nowMillis: number;
   #state: "running" | "succeeded" | "failed" = "running";
   #open = true;
-  #held: HeldAction[] = [];
+  #mayAwait = false;
+  // Made when something is held: most turns hold nothing.
+  #held: HeldAction[] | undefined;
 
-  constructor(description: TurnDescription) {
-    this.description = description;
+  constructor(owner: object, work: TurnWork, nowMillis: number) {
+    this.owner = owner;
+    this.work = work;
+    this.nowMillis = nowMillis;
   }
 
   /** Whether code of this turn may still run: until the handler settled. */
@@ -45,9 +53,16 @@ export class Turn {
     return this.#state === "failed";
   }
 
+  /** It will have later stretches. */
+  mayAwait(): void {
+    if (this.#mayAwait) return;
+    this.#mayAwait = true;
+    openAsyncTurns += 1;
+  }
+
   /** Holds `action` until the turn succeeds; in the later stretches of an `async` handler it is done at once. */
   hold(action: HeldAction): void {
-    if (this.#state === "running") this.#held.push(action);
+    if (this.#state === "running") (this.#held ??= []).push(action);
     else if (this.#state === "succeeded") action.send();
     else action.drop();
   }
@@ -56,22 +71,25 @@ export class Turn {
   succeed(): void {
     this.#state = "succeeded";
     const held = this.#held;
-    this.#held = [];
+    if (held === undefined) return;
+    this.#held = undefined;
     for (const action of held) action.send();
   }
 
   /** Drops what was held. */
   fail(): void {
     this.#state = "failed";
-    this.#open = false;
-    const held = this.#held;
-    this.#held = [];
+    this.close();
+    const held = this.#held ?? [];
+    this.#held = undefined;
     for (const action of held) action.drop();
   }
 
   /** The handler settled: what floats on after it is no part of the turn. */
   close(): void {
+    if (!this.#open) return;
     this.#open = false;
+    if (this.#mayAwait) openAsyncTurns -= 1;
   }
 }
 
@@ -89,13 +107,17 @@ const stretches = new AsyncLocalStorage<Turn | undefined>();
 let onStack: Turn | undefined;
 
 /** Runs `body` as the synchronous stretch of `turn`; with `mayAwait` its continuations belong to the turn too. */
-export function runAsTurn<T>(turn: Turn, mayAwait: boolean, body: () => T): T {
+export function runAsTurn<T>(turn: Turn, mayAwait: boolean, body: { run(): T }): T {
   const outer = onStack;
   onStack = turn;
   try {
-    if (mayAwait) return stretches.run(turn, body);
+    if (mayAwait) {
+      turn.mayAwait();
+      return stretches.run(turn, () => body.run());
+    }
     // What a synchronous turn leaves floating belongs to no turn, wherever its drain began.
-    return stretches.getStore() === undefined ? body() : stretches.run(undefined, body);
+    if (openAsyncTurns === 0 || stretches.getStore() === undefined) return body.run();
+    return stretches.run(undefined, () => body.run());
   } finally {
     onStack = outer;
   }
@@ -104,15 +126,15 @@ export function runAsTurn<T>(turn: Turn, mayAwait: boolean, body: () => T): T {
 /** The open turn of `owner` that the calling code is part of, if it is part of one. */
 export function currentTurn(owner: object): Turn | undefined {
   const turn = onStack ?? stretches.getStore();
-  return turn !== undefined && turn.description.owner === owner && turn.open ? turn : undefined;
+  return turn !== undefined && turn.owner === owner && turn.open ? turn : undefined;
 }
 
 /** {@link currentTurn}, if its synchronous stretch runs. */
 export function turnOnStack(owner: object): Turn | undefined {
-  return onStack?.description.owner === owner && onStack.open ? onStack : undefined;
+  return onStack?.owner === owner && onStack.open ? onStack : undefined;
 }
 
 /** Label of whatever turn the calling code is part of, for the error of a failed main-thread check. */
 export function currentTurnLabel(): string | undefined {
-  return (onStack ?? stretches.getStore())?.description.label;
+  return (onStack ?? stretches.getStore())?.work.label;
 }

@@ -7,12 +7,14 @@ export class PeerTracker {
 
   /** @returns false if a higher pair of the same address was seen before. Remembers the pair otherwise. */
   accept(identity: SenderIdentity): boolean {
-    const known = this.#highest.get(identity.address);
-    const order = known === undefined ? 1 : compareIdentity(identity, known);
-    if (order > 0) {
-      const { address, epoch, incarnation } = identity;
-      this.#highest.set(address, { address, epoch, incarnation });
-    }
+    return this.acceptFrom(identity.address, identity);
+  }
+
+  /** {@link accept} of what `address` says of itself. */
+  acceptFrom(address: string, pair: Pick<SenderIdentity, "epoch" | "incarnation">): boolean {
+    const known = this.#highest.get(address);
+    const order = known === undefined ? 1 : compareIdentity(pair, known);
+    if (order > 0) this.#highest.set(address, { address, epoch: pair.epoch, incarnation: pair.incarnation });
     return order >= 0;
   }
 }

@@ -1,23 +1,14 @@
 import { copyMeasured } from "../../common/wire-value.ts";
 import type { WireValue } from "../../common/wire-value.ts";
 import { parseRequestEnvelope } from "../envelope/v1.ts";
-import type { RequestEnvelope } from "../envelope/v1.ts";
 import { UnknownMessageException } from "../exceptions.ts";
-import { NO_TAIL } from "./batch-encoder.ts";
+import type { MessageHead } from "../ports/rpc-channel.ts";
 import { jsonBytes, parsedJson, parts } from "./plain-json.ts";
 import { isIntegers } from "./frame-decoder.ts";
+import { SessionRequest } from "./session-request.ts";
+import type { SessionHead } from "./session-request.ts";
 import { columnAt, runAt } from "./session-protocol.ts";
-import type { MessageBatch, MessageCause, MessageColumns, MessageHead } from "./session-protocol.ts";
-
-/** A message of a batch. */
-export interface NumberedMessage {
-  readonly number: number;
-  /** To be looked at once more if it is not `sound`: then it need not be an envelope. */
-  readonly envelope: RequestEnvelope;
-  readonly sound: boolean;
-  /** About how large its arguments are, which nobody else holds. */
-  readonly argumentBytes: number;
-}
+import type { MessageBatch, MessageCause, MessageColumns } from "./session-protocol.ts";
 
 /** What a part of a batch says, and whether an envelope may say so. */
 interface Checked<T> {
@@ -29,7 +20,7 @@ interface Checked<T> {
 /** Reads the batches of one session. */
 export class BatchDecoder {
   readonly #address: string;
-  readonly #heads: Checked<MessageHead>[] = [];
+  readonly #heads: SessionHead[] = [];
   // Without a batch's heads, those after it would name others.
   #readable = true;
 
@@ -43,7 +34,7 @@ export class BatchDecoder {
    * @throws UnknownMessageException if the batch is none: then nothing of it may be let in. A message of it that is no
    *   envelope is marked as not sound and does not disturb the others.
    */
-  decode(value: unknown): { readonly batch: MessageBatch; readonly messages: readonly NumberedMessage[] } {
+  decode(value: unknown): { readonly batch: MessageBatch; readonly messages: readonly SessionRequest[] } {
     if (!this.#readable) throw malformed("an earlier batch of this session could not be read");
     this.#readable = false;
     const batch = parseBatch(value);
@@ -53,11 +44,11 @@ export class BatchDecoder {
     return { batch, messages };
   }
 
-  #messages(batch: MessageBatch): readonly NumberedMessage[] {
+  #messages(batch: MessageBatch): readonly SessionRequest[] {
     const args = parseArgs(batch);
     const meanBytes = Math.ceil(jsonBytes(batch.args) / Math.max(1, batch.count));
     const causes = batch.causes.map((cause) => ({ part: cause, sound: isCause(cause) }));
-    const messages: NumberedMessage[] = [];
+    const messages: SessionRequest[] = [];
     for (let index = 0; index < batch.count; index += 1) {
       const number = runAt(batch.numbers, index);
       const head = this.#heads[columnAt(batch.heads, index) ?? -1];
@@ -74,36 +65,23 @@ export class BatchDecoder {
       ) {
         throw malformed(`message ${index} is incomplete`);
       }
-      const { version, kind, gateway, gatewayVersion, method, epoch, sender, idPrefix } = head.part;
-      messages.push({
-        number,
-        envelope: {
-          version,
-          kind,
-          id: tail === NO_TAIL ? idPrefix : `${idPrefix}${tail}`,
-          endpoint: this.#address,
-          gateway,
-          gatewayVersion,
-          method,
+      messages.push(
+        new SessionRequest(this.#address, head, {
+          number,
+          tail,
+          cause: cause.part,
           args: own.part,
-          attachments: [],
-          epoch,
-          sender,
-          seq: number,
+          argumentBytes: own.bytes ?? meanBytes,
           remainingMillis: remainingMillis ?? null,
-          depth: cause.part.depth,
-          chain: cause.part.chain,
-          trace: cause.part.trace,
-        },
-        sound: head.sound && cause.sound && own.sound,
-        argumentBytes: own.bytes ?? meanBytes,
-      });
+          sound: head.sound && cause.sound && own.sound,
+        }),
+      );
     }
     return messages;
   }
 
   /** A head is sound if an envelope with nothing else in it is one. */
-  #checkedHead(head: MessageHead): Checked<MessageHead> {
+  #checkedHead(head: MessageHead): SessionHead {
     const { version, kind, gateway, gatewayVersion, method, epoch, sender, idPrefix } = head;
     try {
       parseRequestEnvelope({
@@ -124,9 +102,9 @@ export class BatchDecoder {
         chain: [],
         trace: null,
       });
-      return { part: head, sound: true };
+      return { head, sound: true, served: undefined };
     } catch {
-      return { part: head, sound: false };
+      return { head, sound: false, served: undefined };
     }
   }
 }

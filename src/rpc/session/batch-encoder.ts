@@ -1,24 +1,20 @@
 import type { WireValue } from "../../common/wire-value.ts";
-import type { RequestEnvelope } from "../envelope/v1.ts";
-import type { SenderIdentity } from "../fencing/epoch.ts";
+import type { MessageHead, OutgoingMessage } from "../ports/rpc-channel.ts";
 import { columnOf, runOf } from "./session-protocol.ts";
-import type { MessageCause, MessageColumns, MessageHead, PackedBatch } from "./session-protocol.ts";
+import type { MessageCause, MessageColumns, PackedBatch } from "./session-protocol.ts";
 
 /** A message as a batch takes it. */
-export interface BatchItem {
-  readonly number: number;
-  readonly envelope: RequestEnvelope;
-  /** When its remaining time was told. */
-  readonly queuedMillis: number;
-  /** The arguments as JSON; undefined if they have to be cloned. */
-  readonly json: string | undefined;
-}
+export type BatchItem = Pick<
+  OutgoingMessage,
+  "number" | "head" | "idNumber" | "args" | "deadlineMillis" | "depth" | "chain" | "trace"
+>;
 
 /** Writes the batches of one session: what its messages have in common is told once. */
 export class BatchEncoder {
-  readonly #positions = new Map<string, number>();
+  readonly #positions = new Map<MessageHead, number>();
+  // By what they say: another head may say the same.
+  readonly #known = new Map<string, number>();
   #newHeads: MessageHead[] = [];
-  #last: { readonly head: MessageHead; readonly position: number } | undefined;
 
   encode(
     items: readonly BatchItem[],
@@ -36,18 +32,27 @@ export class BatchEncoder {
     const cause: number[] = [];
     const args: string[] = [];
     const clonedArgs: [number, readonly WireValue[]][] = [];
-    for (const { number, envelope, queuedMillis, json } of items) {
-      const { prefix, tail } = splitId(envelope.id);
-      if (json === undefined) clonedArgs.push([numbers.length, envelope.args]);
-      numbers.push(number);
-      heads.push(this.#head(envelope, prefix));
-      ids.push(tail);
-      remainingMillis.push(remainingAt(more.nowMillis, envelope.remainingMillis, queuedMillis));
-      if (!isCause(causes.at(-1), envelope)) {
-        causes.push({ depth: envelope.depth, chain: envelope.chain, trace: envelope.trace });
+    let lastHead: MessageHead | undefined;
+    let headPosition = 0;
+    let lastCause: MessageCause | undefined;
+    for (const item of items) {
+      const { head, deadlineMillis } = item;
+      if (head !== lastHead) {
+        lastHead = head;
+        headPosition = this.#position(head);
       }
+      if (!isCause(lastCause, item)) {
+        lastCause = { depth: item.depth, chain: item.chain, trace: item.trace };
+        causes.push(lastCause);
+      }
+      if (item.args.json === undefined) clonedArgs.push([numbers.length, item.args.values]);
+      args.push(item.args.json ?? "null");
+      numbers.push(item.number);
+      heads.push(headPosition);
+      ids.push(item.idNumber);
+      // A message may have waited for its batch, while its caller's patience went on.
+      remainingMillis.push(deadlineMillis === undefined ? null : Math.max(0, deadlineMillis - more.nowMillis));
       cause.push(causes.length - 1);
-      args.push(json ?? "null");
     }
     const newHeads = this.#newHeads;
     this.#newHeads = [];
@@ -67,72 +72,23 @@ export class BatchEncoder {
     return clonedArgs.length === 0 ? packed : [...packed, clonedArgs];
   }
 
-  #head(envelope: RequestEnvelope, idPrefix: string): number {
-    if (this.#last !== undefined && isHead(this.#last.head, envelope, idPrefix)) return this.#last.position;
-    const { version, kind, gateway, gatewayVersion, method, epoch, sender } = envelope;
-    const head = { version, kind, gateway, gatewayVersion, method, epoch, sender, idPrefix };
+  #position(head: MessageHead): number {
+    const known = this.#positions.get(head);
+    if (known !== undefined) return known;
     const key = JSON.stringify(head);
-    let position = this.#positions.get(key);
+    let position = this.#known.get(key);
     if (position === undefined) {
-      position = this.#positions.size;
-      this.#positions.set(key, position);
+      position = this.#known.size;
+      this.#known.set(key, position);
       this.#newHeads.push(head);
     }
-    this.#last = { head, position };
+    this.#positions.set(head, position);
     return position;
   }
 }
 
-/** An id as a number behind a prefix; one that ends otherwise is all prefix, with a tail that says so. */
-export const NO_TAIL = -1;
-
-const DIGIT_ZERO = 48;
-const DIGIT_NINE = 57;
-/** More digits than these might not be a safe integer. */
-const MAX_TAIL_DIGITS = 15;
-
-function splitId(id: string): { readonly prefix: string; readonly tail: number } {
-  let start = id.length;
-  let tail = 0;
-  let scale = 1;
-  while (start > 0 && id.length - start < MAX_TAIL_DIGITS) {
-    const code = id.charCodeAt(start - 1);
-    if (code < DIGIT_ZERO || code > DIGIT_NINE) break;
-    tail += (code - DIGIT_ZERO) * scale;
-    scale *= 10;
-    start -= 1;
-  }
-  // Without a leading zero, so that the number alone gives the digits back.
-  if (start === id.length || id.charCodeAt(start) === DIGIT_ZERO) return { prefix: id, tail: NO_TAIL };
-  return { prefix: id.slice(0, start), tail };
-}
-
-/** A message may have waited for its batch, while its caller's patience went on. */
-function remainingAt(nowMillis: number, remainingMillis: number | null, queuedMillis: number): number | null {
-  return remainingMillis === null ? null : Math.max(0, remainingMillis - Math.max(0, nowMillis - queuedMillis));
-}
-
-function isCause(cause: MessageCause | undefined, envelope: RequestEnvelope): boolean {
-  if (cause === undefined || cause.depth !== envelope.depth || cause.trace !== envelope.trace) return false;
-  if (cause.chain === envelope.chain) return true;
-  return cause.chain.length === envelope.chain.length && cause.chain.every((id, index) => id === envelope.chain[index]);
-}
-
-function isHead(head: MessageHead, envelope: RequestEnvelope, idPrefix: string): boolean {
-  return (
-    head.method === envelope.method &&
-    head.version === envelope.version &&
-    head.kind === envelope.kind &&
-    head.gateway === envelope.gateway &&
-    head.gatewayVersion === envelope.gatewayVersion &&
-    head.epoch === envelope.epoch &&
-    head.idPrefix === idPrefix &&
-    isSender(head.sender, envelope.sender)
-  );
-}
-
-function isSender(known: SenderIdentity | null, sender: SenderIdentity | null): boolean {
-  if (known === sender) return true;
-  if (known === null || sender === null) return false;
-  return known.address === sender.address && known.epoch === sender.epoch && known.incarnation === sender.incarnation;
+function isCause(cause: MessageCause | undefined, { depth, chain, trace }: BatchItem): boolean {
+  if (cause === undefined || cause.depth !== depth || cause.trace !== trace) return false;
+  if (cause.chain === chain) return true;
+  return cause.chain.length === chain.length && cause.chain.every((id, index) => id === chain[index]);
 }

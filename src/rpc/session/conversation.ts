@@ -1,22 +1,20 @@
-import { toErrorData } from "../../common/exceptions.ts";
-import { ENVELOPE_VERSION } from "../envelope/v1.ts";
-import type { ReplyEnvelope, RequestEnvelope } from "../envelope/v1.ts";
+import type { ReplyEnvelope } from "../envelope/v1.ts";
 import { RecipientUnreachableException, UnknownMessageException } from "../exceptions.ts";
-import type { BatchDecoder, NumberedMessage } from "./batch-decoder.ts";
-import { isIntegers, isValued } from "./frame-decoder.ts";
-import { encodeFrame, settledMessage } from "./frame-encoder.ts";
-import type { SettledMessage } from "./frame-encoder.ts";
+import type { Answerer } from "../incoming-message.ts";
+import type { BatchDecoder } from "./batch-decoder.ts";
+import { isIntegers } from "./frame-decoder.ts";
+import { encodeFrame } from "./frame-encoder.ts";
 import type { PackedFrame } from "./session-protocol.ts";
-import type { Epoch, Incarnation } from "../fencing/epoch.ts";
+import type { SessionRequest } from "./session-request.ts";
 
 /** The endpoint behind a conversation. */
 export interface Recipient {
   readonly address: string;
-  /** Lets one message in; calls `settle` once, at once if the message's turn has ended by then. */
-  accept(message: NumberedMessage, settle: (reply: ReplyEnvelope) => void): void;
+  /** Lets one message in, and answers it once, at once if the message's turn has ended by then. */
+  accept(message: SessionRequest): void;
   /** The same for something that need not be an envelope, which is answered with a typed error then. */
   receive(message: unknown): Promise<ReplyEnvelope>;
-  identity(): { readonly epoch: Epoch; readonly incarnation: Incarnation };
+  identity(): Answerer;
 }
 
 /** A frame carries roughly no more than this, unless one reply does; the rest follows in the next one. */
@@ -42,9 +40,9 @@ export class Conversation {
   #last = 0;
   // Messages that have been let in and whose reply is awaited.
   readonly #open = new Set<number>();
-  #ready: SettledMessage[] = [];
+  #ready: SessionRequest[] = [];
   // Frames that may not have arrived.
-  readonly #told = new Map<number, readonly SettledMessage[]>();
+  readonly #told = new Map<number, readonly SessionRequest[]>();
   #frames = 0;
   // Batches whose frame is being made.
   #batches = 0;
@@ -93,44 +91,37 @@ export class Conversation {
     if (bytes > MAX_DETACHED_BYTES) this.#told.clear();
   }
 
-  #admit(message: NumberedMessage, own: OpenCount, elsewhere: ReadonlySet<number> | undefined): void {
-    const { number, envelope } = message;
-    const valued = isValued(envelope.kind);
-    if (number <= this.#last) {
-      this.#repeated(number, envelope);
-      return;
-    }
+  #admit(message: SessionRequest, own: OpenCount, elsewhere: ReadonlySet<number> | undefined): void {
+    const { number } = message;
+    if (number <= this.#last) return this.#repeated(message);
     this.#last = number;
-    if (elsewhere?.has(number) === true) {
-      this.#settled(number, valued, this.#lost(envelope));
-      return;
-    }
-    let open = true;
-    const settle = (reply: ReplyEnvelope): void => {
-      if (!open) return;
-      open = false;
-      if (this.#open.delete(number)) own.open -= 1;
-      this.#settled(number, valued, reply);
-    };
-    if (message.sound) this.#recipient.accept(message, settle);
-    else void this.#recipient.receive(envelope).then(settle);
-    // Most have settled by now.
-    if (!open) return;
+    message.onAnswer(this.#settled);
+    if (elsewhere?.has(number) === true) return this.#lost(message);
+    if (message.sound) this.#recipient.accept(message);
+    else void this.#recipient.receive(message.envelope()).then((reply) => message.answerWith(reply));
+    // Most are by now.
+    if (message.answered) return;
     this.#open.add(number);
     own.open += 1;
+    message.onAnswer((answered) => {
+      if (this.#open.delete(number)) own.open -= 1;
+      this.#settled(answered);
+    });
   }
 
   /** A message that was let in before is answered when it settles, or was settled and is told again. */
-  #repeated(number: number, envelope: RequestEnvelope): void {
-    if (this.#open.has(number) || this.#ready.some((settled) => settled.number === number)) return;
-    for (const frame of this.#told.values()) if (frame.some((settled) => settled.number === number)) return;
-    this.#settled(number, isValued(envelope.kind), this.#lost(envelope));
+  #repeated(message: SessionRequest): void {
+    const isSame = ({ number }: SessionRequest): boolean => number === message.number;
+    if (this.#open.has(message.number) || this.#ready.some(isSame)) return;
+    for (const frame of this.#told.values()) if (frame.some(isSame)) return;
+    message.onAnswer(this.#settled);
+    this.#lost(message);
   }
 
-  #settled(number: number, valued: boolean, reply: ReplyEnvelope): void {
-    this.#ready.push(settledMessage(number, valued, reply));
+  readonly #settled = (message: SessionRequest): void => {
+    this.#ready.push(message);
     if (this.#batches === 0) this.#wake();
-  }
+  };
 
   /** Answers whoever waits for replies, with all that settles until the end of this microtask. */
   #wake(): void {
@@ -149,7 +140,7 @@ export class Conversation {
     resolve?.(this.#frame());
   }
 
-  #batchFrame(batch: readonly NumberedMessage[]): PackedFrame {
+  #batchFrame(batch: readonly SessionRequest[]): PackedFrame {
     this.#batches -= 1;
     const frame = this.#frame(batch);
     if (this.#batches === 0) this.#wake();
@@ -157,7 +148,7 @@ export class Conversation {
   }
 
   /** @param batch what the frame answers, if it answers a batch. */
-  #frame(batch: readonly NumberedMessage[] = []): PackedFrame {
+  #frame(batch: readonly SessionRequest[] = []): PackedFrame {
     let settled = this.#ready;
     let bytes = 0;
     let count = 0;
@@ -177,20 +168,13 @@ export class Conversation {
     for (const frame of frames) this.#told.delete(frame);
   }
 
-  #lost(envelope: RequestEnvelope): ReplyEnvelope {
-    const { address } = this.#recipient;
+  #lost(message: SessionRequest): void {
+    const { gateway, method } = message.head;
     const error = new RecipientUnreachableException(
-      `${address} was reset while ${envelope.gateway}.${envelope.method} was on its way: whether it ran is not known`,
+      `${this.#recipient.address} was reset while ${gateway}.${method} was on its way: whether it ran is not known`,
       { retryable: true },
     );
-    return {
-      version: ENVELOPE_VERSION,
-      id: envelope.id,
-      address,
-      ...this.#recipient.identity(),
-      outcome: "error",
-      error: toErrorData(error),
-    };
+    message.answerError(this.#recipient.identity(), error);
   }
 }
 
@@ -215,7 +199,7 @@ async function patiently(own: OpenCount): Promise<void> {
 }
 
 /** Whether `settled` is all of `batch`, in its order. */
-function isAllOf(batch: readonly NumberedMessage[], settled: readonly SettledMessage[]): boolean {
+function isAllOf(batch: readonly SessionRequest[], settled: readonly SessionRequest[]): boolean {
   if (batch.length === 0 || batch.length !== settled.length) return false;
   for (let index = 0; index < batch.length; index += 1) {
     if (batch[index]?.number !== settled[index]?.number) return false;

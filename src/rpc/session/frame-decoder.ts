@@ -1,25 +1,15 @@
 import { isErrorData } from "../../common/exceptions.ts";
 import type { ErrorData } from "../../common/exceptions.ts";
 import type { WireValue } from "../../common/wire-value.ts";
-import { ENVELOPE_VERSION } from "../envelope/v1.ts";
-import type { MessageKind, ReplyEnvelope } from "../envelope/v1.ts";
 import { UnknownMessageException } from "../exceptions.ts";
+import type { Answerer } from "../incoming-message.ts";
+import type { OutgoingMessage } from "../ports/rpc-channel.ts";
 import { parsedJson, parts } from "./plain-json.ts";
 import { columnAt } from "./session-protocol.ts";
-import type { ReplyColumns, ReplyFrame } from "./session-protocol.ts";
-
-/** A message that a frame may answer, as its caller knows it. */
-export interface AnsweredMessage {
-  readonly envelope: { readonly id: string; readonly kind: MessageKind; readonly endpoint: string };
-}
+import type { Column, ReplyColumns, ReplyFrame } from "./session-protocol.ts";
 
 export function isIntegers(value: unknown): value is number[] {
   return Array.isArray(value) && value.every(Number.isSafeInteger);
-}
-
-/** Whether a message is answered with a value: a tell is answered too, without one. */
-export function isValued(kind: MessageKind): boolean {
-  return kind !== "tell";
 }
 
 /** Checks the parts of a frame that its reader relies on. @throws UnknownMessageException naming the field. */
@@ -40,40 +30,44 @@ export function parseFrame(value: unknown): ReplyFrame {
 }
 
 /**
- * Hands each reply of `frame` to `settle`, in order.
+ * Answers messages by the replies of `frame`, in order.
  *
- * @param answered the messages that it settles, in order; undefined for one that was answered before, which only a
+ * @param settled the messages that it settles, in order; undefined for one that was answered before, which only a
  *   frame that names its messages may settle.
  */
-export function readFrame<M extends AnsweredMessage>(
-  frame: ReplyFrame,
-  answered: readonly (M | undefined)[],
-  settle: (message: M, reply: ReplyEnvelope) => void,
-): void {
+export function readFrame(frame: ReplyFrame, settled: readonly (OutgoingMessage | undefined)[]): void {
+  const { epochs, incarnations } = frame;
   const values = parsedJson(frame.values);
+  // All of it is looked at before the first message is answered.
   if (!Array.isArray(values)) throw malformed("values");
-  const cloned = new Map(frame.clonedValues.map((entry) => [entry[0], entry[1]]));
-  const errors = new Map<number, ErrorData>(frame.errors);
+  if (!isColumnOf(epochs, settled.length)) throw malformed("epochs");
+  if (!isColumnOf(incarnations, settled.length)) throw malformed("incarnations");
+  const cloned =
+    frame.clonedValues.length === 0 ? undefined : new Map(frame.clonedValues.map(([at, value]) => [at, value]));
+  const errors = frame.errors.length === 0 ? undefined : new Map<number, ErrorData>(frame.errors);
+  let by: Answerer | undefined;
   let valuesRead = 0;
-  for (let position = 0; position < answered.length; position += 1) {
-    const message = answered[position];
-    const valued = frame.settled !== null || (message !== undefined && isValued(message.envelope.kind));
-    const json: unknown = valued ? values[valuesRead] : undefined;
-    if (valued) valuesRead += 1;
-    if (message === undefined) continue;
-    const epoch = columnAt(frame.epochs, position);
-    const incarnation = columnAt(frame.incarnations, position);
-    if (epoch === undefined || incarnation === undefined) throw malformed("epochs");
-    const { id, endpoint } = message.envelope;
-    const head = { version: ENVELOPE_VERSION, id, address: endpoint, epoch, incarnation } as const;
-    const error = errors.size === 0 ? undefined : errors.get(position);
-    if (error !== undefined) settle(message, { ...head, outcome: "error", error });
-    else {
-      // JSON and the callee's check admit wire values only.
-      const value = cloned.size > 0 && cloned.has(position) ? cloned.get(position) : (json as WireValue);
-      settle(message, { ...head, outcome: "value", value: isValued(message.envelope.kind) ? value : undefined });
-    }
+  for (const [position, message] of settled.entries()) {
+    // A tell is answered too, without a value.
+    const valued = message !== undefined && message.head.kind !== "tell";
+    const told: unknown = frame.settled !== null || valued ? values[valuesRead] : undefined;
+    if (frame.settled !== null || valued) valuesRead += 1;
+    if (message === undefined || message.answered) continue;
+    const epoch = columnAt(epochs, position);
+    const incarnation = columnAt(incarnations, position);
+    if (epoch === undefined || incarnation === undefined) continue;
+    if (by?.epoch !== epoch || by.incarnation !== incarnation) by = { epoch, incarnation };
+    message.answered = true;
+    const error = errors?.get(position);
+    if (error !== undefined) message.refused(by, error);
+    else if (!valued) message.replied(by, undefined);
+    // JSON and the callee's check admit wire values only.
+    else message.replied(by, cloned?.has(position) === true ? cloned.get(position) : (told as WireValue));
   }
+}
+
+function isColumnOf(column: Column<unknown>, count: number): boolean {
+  return column.length === 1 || column.length >= count;
 }
 
 function malformed(what: string): UnknownMessageException {

@@ -1,4 +1,4 @@
-import { copyMeasured } from "../../common/wire-value.ts";
+import { MAX_WIRE_DEPTH } from "../../common/wire-value.ts";
 
 /** Text beyond Latin-1 travels in two bytes a character, and what it holds is not looked at. */
 const BYTES_PER_CHARACTER = 2;
@@ -8,18 +8,14 @@ export function jsonBytes(json: string): number {
   return json.length * BYTES_PER_CHARACTER;
 }
 
-/** About so many bytes as a clone. */
-export function clonedBytes(value: unknown): number {
-  return copyMeasured(value, "value").bytes;
-}
-
 /**
- * JSON of `value` if JSON carries it without loss; `undefined` for everything else, which structured clone carries.
- *
- * @param value of the wire's closed list already.
+ * JSON of `value`, as it is now, if it is of the wire's closed list and JSON carries it without loss; `undefined` for
+ * everything else: what structured clone carries, and what cannot be sent at all.
  */
 export function plainJson(value: unknown): string | undefined {
-  return isPlain(value) ? JSON.stringify(value) : undefined;
+  // The commonest of all.
+  if (typeof value === "number") return isPlainNumber(value) ? String(value) : undefined;
+  return isPlain(value, 0) ? JSON.stringify(value) : undefined;
 }
 
 /** Members of an array; none of anything else. */
@@ -37,28 +33,36 @@ export function parsedJson(text: unknown): unknown {
   }
 }
 
-function isPlain(value: unknown): boolean {
+/** JSON knows neither infinities, nor NaN, nor a negative zero. */
+function isPlainNumber(value: number): boolean {
+  return Number.isFinite(value) && (value !== 0 || !Object.is(value, -0));
+}
+
+function isPlain(value: unknown, depth: number): boolean {
   switch (typeof value) {
     case "string":
     case "boolean":
       return true;
     case "number":
-      // JSON knows neither infinities, nor NaN, nor a negative zero.
-      return Number.isFinite(value) && !Object.is(value, -0);
+      return isPlainNumber(value);
     case "object":
-      return value === null || isPlainObject(value);
+      return value === null || isPlainObject(value, depth);
     default:
       return false;
   }
 }
 
-function isPlainObject(value: object): boolean {
-  if (Array.isArray(value)) {
-    for (const member of value) if (!isPlain(member)) return false;
+function isPlainObject(value: object, depth: number): boolean {
+  // Nested too deeply, or containing itself.
+  if (depth >= MAX_WIRE_DEPTH) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === Array.prototype) {
+    for (const member of value as readonly unknown[]) if (!isPlain(member, depth + 1)) return false;
     return true;
   }
-  if (Object.getPrototypeOf(value) !== Object.prototype) return false;
-  // A member of this name would be called by JSON.stringify.
-  for (const [key, member] of Object.entries(value)) if (key === "toJSON" || !isPlain(member)) return false;
-  return true;
+  if (prototype !== Object.prototype) return false;
+  const record = value as Readonly<Record<string, unknown>>;
+  // A member called toJSON would be called by JSON.stringify; one with a symbol for a name would be lost.
+  for (const key in record) if (key === "toJSON" || !isPlain(record[key], depth + 1)) return false;
+  return Object.getOwnPropertySymbols(value).length === 0;
 }

@@ -1,13 +1,17 @@
 import type { Clock } from "../../common/clock.ts";
 import type { Duration } from "../../common/duration.ts";
 import type { SluiceException } from "../../common/exceptions.ts";
+import { copyMeasured } from "../../common/wire-value.ts";
+import type { WireValue } from "../../common/wire-value.ts";
 import type { ReplyEnvelope, RequestEnvelope } from "../envelope/v1.ts";
 import { RecipientUnreachableException } from "../exceptions.ts";
-import type { RpcChannel } from "../ports/rpc-channel.ts";
+import type { CapturedArguments, MessageChannel, OutgoingMessage, RpcChannel } from "../ports/rpc-channel.ts";
+import { requireMessageSize, serializable } from "../rpc-invocation.ts";
 import { MAX_BATCH_MESSAGES } from "./batch-decoder.ts";
 import { BatchEncoder } from "./batch-encoder.ts";
 import { parseFrame, readFrame } from "./frame-decoder.ts";
-import { clonedBytes, jsonBytes, plainJson } from "./plain-json.ts";
+import { ForwardedEnvelope } from "./forwarded-envelope.ts";
+import { jsonBytes, plainJson } from "./plain-json.ts";
 import { SESSION_VERSION } from "./session-protocol.ts";
 import type { OpenRequest, PackedBatch, ReplyFrame } from "./session-protocol.ts";
 
@@ -56,22 +60,6 @@ const MAX_ATTEMPTS = 3;
 
 const RESOLVED = Promise.resolve();
 
-/** A message that has not been answered. */
-interface Outgoing {
-  readonly number: number;
-  readonly envelope: RequestEnvelope;
-  readonly queuedMillis: number;
-  readonly repeatable: boolean;
-  readonly json: string | undefined;
-  readonly bytes: number;
-  readonly resolve: (reply: ReplyEnvelope) => void;
-  readonly reject: (error: SluiceException) => void;
-  attempts: number;
-  /** The instance outside of which it must not run, since it may have run there. */
-  ranIn: string | undefined;
-  answered: boolean;
-}
-
 interface OpenSession {
   readonly remote: RemoteSession;
   readonly encoder: BatchEncoder;
@@ -88,22 +76,23 @@ interface OpenSession {
  * breaks, what was not answered is sent again if it cannot have run, if it may run twice, or for a callee that still
  * knows what has run; everything else fails as retryable.
  */
-export class SessionChannel implements RpcChannel {
+export class SessionChannel implements RpcChannel, MessageChannel {
+  // For the time of its lease.
+  readonly keepsInMemory = true;
   readonly #options: SessionChannelOptions;
   #numbers = 0;
-  #queue: Outgoing[] = [];
-  readonly #inFlight = new Set<readonly Outgoing[]>();
+  #queue: OutgoingMessage[] = [];
+  readonly #inFlight = new Set<readonly OutgoingMessage[]>();
   // Delivered, and to be answered by a later frame.
-  readonly #late = new Map<number, Outgoing>();
+  readonly #late = new Map<number, OutgoingMessage>();
   // Of batches that failed.
-  #failed: { readonly message: Outgoing; readonly failure: SessionFailure }[] = [];
+  #failed: { readonly message: OutgoingMessage; readonly failure: SessionFailure }[] = [];
   #broken: SessionFailure | undefined;
   #received: number[] = [];
   #conversation: string | undefined;
   #instance: string | undefined;
   #session: OpenSession | undefined;
   #flushScheduled = false;
-  #nowMillis = 0;
   #leaseScheduled = false;
   #usedMillis = 0;
 
@@ -111,27 +100,35 @@ export class SessionChannel implements RpcChannel {
     this.#options = options;
   }
 
+  get messages(): this {
+    return this;
+  }
+
   send(envelope: RequestEnvelope, repeatable = false): Promise<ReplyEnvelope> {
-    const { promise, resolve, reject } = Promise.withResolvers<ReplyEnvelope>();
-    const json = plainJson(envelope.args);
-    // What one turn sends has one time.
-    if (!this.#flushScheduled) this.#nowMillis = this.#options.clock.now();
-    this.#numbers += 1;
-    this.#queue.push({
-      number: this.#numbers,
-      envelope,
-      queuedMillis: this.#nowMillis,
-      repeatable,
-      json,
-      bytes: json === undefined ? clonedBytes(envelope.args) : jsonBytes(json),
-      resolve,
-      reject,
-      attempts: 0,
-      ranIn: undefined,
-      answered: false,
+    return new Promise((resolve, reject) => {
+      const args = this.capture(envelope.args, () => `${envelope.gateway}.${envelope.method}`);
+      const nowMillis = this.#options.clock.now();
+      this.post(new ForwardedEnvelope(envelope, { args, repeatable, nowMillis }, { resolve, reject }));
     });
+  }
+
+  capture(args: readonly unknown[], what: () => string): CapturedArguments {
+    const json = plainJson(args);
+    if (json !== undefined) {
+      requireMessageSize(json.length, () => `arguments of ${what()}`);
+      return { json };
+    }
+    const { value, bytes } = serializable(() => copyMeasured(args, `${what()} argument`));
+    requireMessageSize(bytes, () => `arguments of ${what()}`);
+    // copyMeasured admits wire values only.
+    return { values: value as readonly WireValue[], bytes };
+  }
+
+  post(message: OutgoingMessage): void {
+    this.#numbers += 1;
+    message.number = this.#numbers;
+    this.#queue.push(message);
     this.#scheduleFlush();
-    return promise;
   }
 
   #scheduleFlush(): void {
@@ -160,12 +157,12 @@ export class SessionChannel implements RpcChannel {
   }
 
   /** The head of the queue, as much of it as one batch may carry. */
-  #take(): readonly Outgoing[] {
+  #take(): readonly OutgoingMessage[] {
     let bytes = 0;
     let count = 0;
     let ranIn: string | undefined;
     for (const message of this.#queue) {
-      bytes += message.bytes;
+      bytes += message.args.json === undefined ? message.args.bytes : jsonBytes(message.args.json);
       if (count > 0 && (bytes > MAX_BATCH_BYTES || count >= MAX_BATCH_MESSAGES)) break;
       if (message.ranIn !== undefined) {
         // A batch names one instance.
@@ -179,7 +176,7 @@ export class SessionChannel implements RpcChannel {
     return taken;
   }
 
-  #dispatch(messages: readonly Outgoing[]): void {
+  #dispatch(messages: readonly OutgoingMessage[]): void {
     this.#inFlight.add(messages);
     for (const message of messages) message.attempts += 1;
     const session = this.#session;
@@ -190,7 +187,7 @@ export class SessionChannel implements RpcChannel {
     );
   }
 
-  #open(messages: readonly Outgoing[]): void {
+  #open(messages: readonly OutgoingMessage[]): void {
     const encoder = new BatchEncoder();
     this.#conversation ??= this.#options.newConversation();
     const batch = this.#encode(encoder, messages);
@@ -207,7 +204,7 @@ export class SessionChannel implements RpcChannel {
     });
   }
 
-  #encode(encoder: BatchEncoder, messages: readonly Outgoing[]): PackedBatch {
+  #encode(encoder: BatchEncoder, messages: readonly OutgoingMessage[]): PackedBatch {
     const received = this.#received;
     this.#received = [];
     const bound = messages.filter(({ ranIn }) => ranIn !== undefined);
@@ -222,7 +219,7 @@ export class SessionChannel implements RpcChannel {
   }
 
   /** Goes on when a batch's call has ended, one way or the other. */
-  #settle<T>(call: Promise<T>, messages: readonly Outgoing[], apply: (answer: T) => void): void {
+  #settle<T>(call: Promise<T>, messages: readonly OutgoingMessage[], apply: (answer: T) => void): void {
     const failed = (thrown: unknown): void => {
       this.#inFlight.delete(messages);
       const failure = this.#options.failureOf(thrown);
@@ -248,24 +245,22 @@ export class SessionChannel implements RpcChannel {
   }
 
   /** @throws UnknownMessageException if it is no frame. */
-  #apply(value: unknown, messages: readonly Outgoing[]): ReplyFrame {
+  #apply(value: unknown, messages: readonly OutgoingMessage[]): ReplyFrame {
     const frame = parseFrame(value);
     if (frame.settled === null) {
-      readFrame(frame, messages, answer);
+      readFrame(frame, messages);
     } else {
       for (const message of messages) if (!message.answered) this.#late.set(message.number, message);
       const answered = frame.settled.map((number) => this.#unanswered(number));
-      readFrame(frame, answered, (message, reply) => {
-        this.#late.delete(message.number);
-        answer(message, reply);
-      });
+      readFrame(frame, answered);
+      for (const number of frame.settled) this.#late.delete(number);
     }
     this.#received.push(frame.frame);
     return frame;
   }
 
   /** A frame may overtake the one of the batch whose message it answers. */
-  #unanswered(number: number): Outgoing | undefined {
+  #unanswered(number: number): OutgoingMessage | undefined {
     const late = this.#late.get(number);
     if (late !== undefined) return late;
     for (const messages of this.#inFlight) {
@@ -337,7 +332,7 @@ export class SessionChannel implements RpcChannel {
     this.#late.clear();
     this.#failed = [];
     unanswered.sort((left, right) => left.message.number - right.message.number);
-    const again: Outgoing[] = [];
+    const again: OutgoingMessage[] = [];
     for (const { message, failure } of unanswered) {
       if (this.#maySendAgain(message, failure)) again.push(message);
       else fail(message, failure.error);
@@ -347,7 +342,7 @@ export class SessionChannel implements RpcChannel {
     this.#restartLease();
   }
 
-  #maySendAgain(message: Outgoing, { fate }: SessionFailure): boolean {
+  #maySendAgain(message: OutgoingMessage, { fate }: SessionFailure): boolean {
     if (fate === "final" || message.attempts >= MAX_ATTEMPTS) return false;
     if (message.repeatable || fate === "undelivered") return true;
     if (fate === "gone" || this.#instance === undefined) return false;
@@ -391,13 +386,7 @@ export class SessionChannel implements RpcChannel {
   }
 }
 
-function answer(message: Outgoing, reply: ReplyEnvelope): void {
-  if (message.answered) return;
+function fail(message: OutgoingMessage, error: SluiceException): void {
   message.answered = true;
-  message.resolve(reply);
-}
-
-function fail(message: Outgoing, error: SluiceException): void {
-  message.answered = true;
-  message.reject(error);
+  message.failed(error);
 }

@@ -1,26 +1,13 @@
 import type { ErrorData } from "../../common/exceptions.ts";
 import type { WireValue } from "../../common/wire-value.ts";
-import type { ENVELOPE_VERSION, MessageKind } from "../envelope/v1.ts";
-import type { Epoch, Incarnation, SenderIdentity } from "../fencing/epoch.ts";
+import type { Epoch, Incarnation } from "../fencing/epoch.ts";
+import type { MessageHead } from "../ports/rpc-channel.ts";
 
 /** Version of everything in this file; both sides of a session must speak the same. */
 export const SESSION_VERSION = 1;
 
 /** One value per message; a column of one stands for all messages of its batch. */
 export type Column<T> = readonly T[];
-
-/** What many messages of a session have in common: told once per session, then named by its position. */
-export interface MessageHead {
-  readonly version: typeof ENVELOPE_VERSION;
-  readonly kind: MessageKind;
-  readonly gateway: string;
-  readonly gatewayVersion: number;
-  readonly method: string;
-  readonly epoch: Epoch | null;
-  readonly sender: SenderIdentity | null;
-  /** Ids of requests are this and a number. */
-  readonly idPrefix: string;
-}
 
 /** What the messages of one turn have in common. */
 export interface MessageCause {
@@ -45,6 +32,7 @@ export interface MessageColumns {
   readonly numbers: readonly number[];
   /** Numbers of the reply frames that have arrived since the last batch. */
   readonly received: readonly number[];
+  /** What messages have in common: told once per session, then named by its position. */
   readonly newHeads: readonly MessageHead[];
   readonly heads: Column<number>;
   /** Tails of the ids; one number begins a run without gaps. */

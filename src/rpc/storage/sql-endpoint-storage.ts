@@ -85,8 +85,8 @@ export class SqlEndpointStorage implements EndpointStorage {
 
   #requireWritable(what: string): void {
     const turn = this.#requireTurn(what);
-    if (turn.description.readOnly) {
-      throw new SluiceException("ILLEGAL_STATE", `${what} in ${turn.description.label}, which is declared readOnly`);
+    if (turn.work.readOnly) {
+      throw new SluiceException("ILLEGAL_STATE", `${what} in ${turn.work.label}, which is declared readOnly`);
     }
   }
 }
@@ -103,7 +103,7 @@ function readAs<T>(type: ValueType<T>, key: string, stored: SqlValue | undefined
 }
 
 /** Not the layer's, SQLite's or Cloudflare's. */
-function isOwnedByEndpoint(table: string): boolean {
+export function isOwnedByEndpoint(table: string): boolean {
   return !table.startsWith(RESERVED_TABLE_PREFIX) && !table.startsWith("sqlite_") && !table.startsWith("_cf_");
 }
 

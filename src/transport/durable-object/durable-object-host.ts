@@ -1,6 +1,7 @@
 import { minutes } from "../../common/duration.ts";
 import type { ReplyEnvelope, RequestEnvelope } from "../../rpc/envelope/v1.ts";
 import type { HostPorts } from "../../rpc/host-ports.ts";
+import type { IncomingHead } from "../../rpc/incoming-message.ts";
 import type { Alarm } from "../../rpc/ports/alarm.ts";
 import type { SqlDatabase } from "../../rpc/ports/storage.ts";
 import { RpcServer } from "../../rpc/rpc-server.ts";
@@ -21,7 +22,7 @@ export interface DurableObjectHostOptions extends Pick<RpcServerOptions, "addres
     };
   };
   /** Sees each message that arrives; for logs. */
-  readonly onMessage?: (envelope: RequestEnvelope) => void;
+  readonly onMessage?: (head: IncomingHead) => void;
   /** Resets the object; the next call builds a new instance. */
   readonly abort: (reason: string) => void;
 }
@@ -49,9 +50,9 @@ export class DurableObjectHost {
     this.#sessions = new SessionAcceptor(
       {
         address,
-        accept: (message, settle) => {
-          options.onMessage?.(message.envelope);
-          this.#server.accept(message, settle);
+        accept: (message) => {
+          options.onMessage?.(message.head);
+          this.#server.accept(message);
         },
         receive: (message) => this.#server.receive(message),
         identity: () => this.#server.identity(),

@@ -7,15 +7,32 @@ import type { Epoch, Incarnation } from "../../../src/rpc/index.ts";
 import { BatchDecoder } from "../../../src/rpc/session/batch-decoder.ts";
 import { BatchEncoder } from "../../../src/rpc/session/batch-encoder.ts";
 import { Conversation } from "../../../src/rpc/session/conversation.ts";
-import { ADDRESS, request } from "./session-world.ts";
+import type { BatchItem } from "../../../src/rpc/session/batch-encoder.ts";
+import { ADDRESS } from "./session-world.ts";
 
 const RUNS = 100_000;
 
 const sender = { address: "s", epoch: 1 as Epoch, incarnation: 1 as Incarnation };
+const HEAD: BatchItem["head"] = {
+  version: 1,
+  kind: "ask",
+  gateway: "Echo",
+  gatewayVersion: 1,
+  method: "echo",
+  epoch: null,
+  sender: null,
+  idPrefix: "a:",
+};
+
+function message(own: Pick<BatchItem, "number" | "args"> & Partial<BatchItem>): BatchItem {
+  const { number } = own;
+  return { head: HEAD, idNumber: number, deadlineMillis: undefined, depth: 1, chain: [], trace: null, ...own };
+}
+
 const wellFormed = new BatchEncoder().encode(
   [
-    { number: 1, queuedMillis: 0, envelope: request("a:1"), json: "[1]" },
-    { number: 2, queuedMillis: 0, envelope: request("a:2", { sender, args: [1n] }), json: undefined },
+    message({ number: 1, args: { json: "[1]" } }),
+    message({ number: 2, args: { values: [1n], bytes: 9 }, head: { ...HEAD, sender } }),
   ],
   { nowMillis: 0, received: [], onlyIn: { instance: "i", numbers: [1] } },
 );
@@ -55,7 +72,7 @@ it("of 100,000 malformed batches none crashes, and what reaches the endpoint is 
       const conversation = new Conversation(
         {
           address: ADDRESS,
-          accept: ({ envelope }) => check(envelope),
+          accept: (request) => check(request.envelope()),
           receive: () => new Promise(() => undefined),
           identity: () => sender,
         },

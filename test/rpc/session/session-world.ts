@@ -43,7 +43,7 @@ class Life {
     this.acceptor = new SessionAcceptor(
       {
         address: ADDRESS,
-        accept: ({ envelope }, settle) => world.run(this, envelope, settle),
+        accept: (message) => world.run(this, message.envelope(), (reply) => message.answerWith(reply)),
         receive: (message) => Promise.resolve(world.refuse(message)),
         identity: () => ({ epoch: 1 as Epoch, incarnation: number as Incarnation }),
       },

@@ -1,0 +1,148 @@
+import { fromErrorData, fromUnknown, toErrorData } from "../../common/exceptions.ts";
+import type { ErrorData, SluiceException } from "../../common/exceptions.ts";
+import { wireTextOf } from "../../common/wire-text.ts";
+import { copyWireValue } from "../../common/wire-value.ts";
+import type { SenderIdentity } from "../fencing/epoch.ts";
+import type { TimerFiring } from "../timers/durable-timers.ts";
+
+/** A continuation or a task, by the turn that made it and its place among those that this turn made. */
+export type Origin = readonly [turn: number, nth: number];
+
+/** What a wait was ended by. What no text can hold is told by what it is: replay cannot go on from there. */
+export type LoggedOutcome =
+  | { readonly value: unknown }
+  | { readonly error: ErrorData }
+  | { readonly unstorable: string };
+
+/** What a handler may know of its message. */
+export interface LoggedMessage {
+  /** `Counter.increment`. */
+  readonly method: string;
+  readonly args: readonly unknown[];
+  readonly sender?: SenderIdentity | undefined;
+  readonly deadlineMillis?: number | undefined;
+  readonly trace?: string | undefined;
+}
+
+/** Why a turn ran, with all that it was given. */
+export type Cause =
+  | { readonly kind: "start"; readonly recovered: boolean; readonly epoch: number; readonly incarnation: number }
+  | (LoggedMessage & { readonly kind: "message" })
+  | {
+      readonly kind: "continuation";
+      readonly origin: Origin;
+      readonly outcome: LoggedOutcome;
+      /** Why the result of the message that it serves was not wanted any more. */
+      readonly cancelled?: ErrorData;
+    }
+  /** Posted or scheduled by an earlier turn; without an origin by code that was no turn, which replay cannot go past. */
+  | { readonly kind: "task"; readonly origin: Origin | null }
+  | { readonly kind: "timer"; readonly name: string; readonly payload: unknown; readonly firing: TimerFiring }
+  | { readonly kind: "stop" }
+  /** Too large to be kept. */
+  | { readonly kind: "omitted"; readonly what: string; readonly characters: number };
+
+/** Why a turn ran that serves no message. */
+export type LoggedCause = Exclude<Cause, { readonly kind: "message" }>;
+
+export interface PendingTimer {
+  readonly name: string;
+  readonly dueMillis: number;
+}
+
+/** What a turn was told by its context, in the order of its questions. */
+export interface Answers {
+  readonly random: readonly number[];
+  readonly ids: readonly string[];
+  readonly timers: readonly (readonly PendingTimer[])[];
+}
+
+/** One turn of an endpoint. */
+export interface LogEntry {
+  /** From 1, over all activations. */
+  readonly number: number;
+  /** What the clock showed. */
+  readonly nowMillis: number;
+  readonly cause: Cause;
+  readonly answers: Answers;
+  /** It threw this, and its writes were undone; memory was kept. */
+  readonly failed?: string;
+}
+
+/**
+ * The beginning of an entry as it is stored, taken before the turn can change what it was given: when it was, and its cause.
+ * A message, which nearly all causes are, is an array.
+ */
+export function encodeCause(cause: LoggedCause, nowMillis: number): string {
+  return `${nowMillis},${wireTextOf(cause)}`;
+}
+
+/** What stored text makes of a message: remaining milliseconds and sender are null where there are none. */
+export type StoredMessage = readonly [
+  method: string,
+  args: readonly unknown[],
+  remainingMillis: number | null,
+  sender: SenderIdentity | null,
+  trace?: string,
+];
+
+/**
+ * {@link encodeCause} of a message. By hand, as it costs each message as much as everything else about it.
+ *
+ * @param methodText the method's name as JSON.
+ */
+export function encodeMessage(message: LoggedMessage, methodText: string, nowMillis: number): string {
+  const { args, sender, deadlineMillis, trace } = message;
+  let text = `${nowMillis},[${methodText},[`;
+  for (let index = 0; index < args.length; index += 1)
+    text += index === 0 ? argText(args[0]) : `,${argText(args[index])}`;
+  text += deadlineMillis === undefined ? "],null" : `],${deadlineMillis - nowMillis}`;
+  text += sender === undefined ? ",null" : `,${JSON.stringify(sender)}`;
+  return trace === undefined ? `${text}]` : `${text},${JSON.stringify(trace)}]`;
+}
+
+function argText(value: unknown): string {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value !== 0) return `${value}`;
+  return typeof value === "string" ? JSON.stringify(value) : wireTextOf(value);
+}
+
+/** What stored text makes of the answers and a failure. */
+export type StoredAnswers = readonly [
+  random: readonly number[],
+  ids: readonly string[],
+  timers: readonly (readonly PendingTimer[])[],
+  failed?: string,
+];
+
+export function encodeEntry(head: string, answers: Answers | undefined, failed: string | undefined): string {
+  if (answers === undefined && failed === undefined) return `[${head}]`;
+  const { random, ids, timers } = answers ?? noAnswers();
+  const asked: StoredAnswers = failed === undefined ? [random, ids, timers] : [random, ids, timers, failed];
+  return `[${head},${JSON.stringify(asked)}]`;
+}
+
+/** Answers as they are given. */
+export interface GrowingAnswers extends Answers {
+  readonly random: number[];
+  readonly ids: string[];
+  readonly timers: (readonly PendingTimer[])[];
+}
+
+export function noAnswers(): GrowingAnswers {
+  return { random: [], ids: [], timers: [] };
+}
+
+/** @param value what an ask's promise was fulfilled with. */
+export function valueOutcome(value: unknown): LoggedOutcome {
+  try {
+    return { value: copyWireValue(value, "the awaited value") };
+  } catch (error) {
+    return { unstorable: fromUnknown(error).message };
+  }
+}
+
+/** An exception as data, without its stacks. */
+export function loggedError(error: SluiceException): ErrorData {
+  const { stack: _stack, cause, ...data } = toErrorData(error);
+  return cause === undefined ? data : { ...data, cause: loggedError(fromErrorData(cause)) };
+}
