@@ -9,7 +9,12 @@ import { copyWireValue, setOwn, typedArrayKind, typedArrayKindByName } from "./w
  * `{"$":"object","v":[[key,value],...]}` for an object that itself has a key `$`.
  */
 export function encodeWireText(value: unknown, path: string): string {
-  return JSON.stringify(tagged(copyWireValue(value, path)));
+  return wireTextOf(copyWireValue(value, path));
+}
+
+/** {@link encodeWireText} of what is known to be of the closed list. */
+export function wireTextOf(value: unknown): string {
+  return JSON.stringify(taggedWireValue(value));
 }
 
 /**
@@ -27,7 +32,8 @@ export function decodeWireText(text: string, path: string): unknown {
 
 const TAG = "$";
 
-function tagged(value: unknown): unknown {
+/** {@link wireTextOf} before it is text: plain JSON that shares nothing with `value`. */
+export function taggedWireValue(value: unknown): unknown {
   switch (typeof value) {
     case "undefined":
       return { [TAG]: "undefined" };
@@ -45,20 +51,20 @@ function tagged(value: unknown): unknown {
 }
 
 function taggedObject(value: object): unknown {
-  if (Array.isArray(value)) return value.map(tagged);
+  if (Array.isArray(value)) return value.map(taggedWireValue);
   if (value instanceof Date) return { [TAG]: "date", v: Number.isNaN(value.getTime()) ? null : value.getTime() };
   if (value instanceof Map)
-    return { [TAG]: "map", v: Array.from(value, ([key, member]) => [tagged(key), tagged(member)]) };
-  if (value instanceof Set) return { [TAG]: "set", v: Array.from(value, tagged) };
+    return { [TAG]: "map", v: Array.from(value, ([key, member]) => [taggedWireValue(key), taggedWireValue(member)]) };
+  if (value instanceof Set) return { [TAG]: "set", v: Array.from(value, taggedWireValue) };
   if (value instanceof ArrayBuffer) return { [TAG]: "buffer", v: toBase64(new Uint8Array(value)) };
   if (ArrayBuffer.isView(value)) {
     const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
     return { [TAG]: typedArrayKind(value)?.name, v: toBase64(bytes) };
   }
   if (Object.hasOwn(value, TAG))
-    return { [TAG]: "object", v: Object.entries(value).map(([key, member]) => [key, tagged(member)]) };
+    return { [TAG]: "object", v: Object.entries(value).map(([key, member]) => [key, taggedWireValue(member)]) };
   const record: Record<string, unknown> = {};
-  for (const [key, member] of Object.entries(value)) setOwn(record, key, tagged(member));
+  for (const [key, member] of Object.entries(value)) setOwn(record, key, taggedWireValue(member));
   return record;
 }
 
