@@ -111,6 +111,7 @@ class ScriptedTaskHost implements TaskHost {
   #acknowledgements = new Map<number, AcknowledgeCheckpoint[]>();
   #wake: (() => void) | undefined;
   #crash: ((error: Error) => void) | undefined;
+  #crashed: Error | undefined;
 
   constructor(self: ResourceID, hosts: ScriptedTaskHosts, clock: Clock) {
     this.#self = self;
@@ -119,6 +120,7 @@ class ScriptedTaskHost implements TaskHost {
   }
 
   async submitTask(descriptor: TaskDeploymentDescriptor): Promise<void> {
+    if (this.#crashed !== undefined) throw this.#crashed;
     const fault = this.#hosts.script.failLoading(this.#self);
     if (fault !== undefined) throw new SluiceException("UNAVAILABLE", fault);
     this.tasks.set(descriptor.attemptId, { descriptor, running: false, finalCheckpoint: undefined });
@@ -146,6 +148,7 @@ class ScriptedTaskHost implements TaskHost {
   async notifyCheckpointAborted(): Promise<void> {}
 
   async run({ maxWaitMillis }: TaskHostRunRequest): Promise<TaskHostReport> {
+    if (this.#crashed !== undefined) throw this.#crashed;
     if (this.#hosts.script.hangs) return Promise.withResolvers<TaskHostReport>().promise;
     this.#work();
     if (this.#isQuiet()) {
@@ -168,7 +171,9 @@ class ScriptedTaskHost implements TaskHost {
   }
 
   crash(): void {
-    this.#crash?.(new Error("the host was reset"));
+    this.#crashed = new Error("simulated: the host was reset");
+    this.tasks.clear();
+    this.#crash?.(this.#crashed);
   }
 
   #work(): void {

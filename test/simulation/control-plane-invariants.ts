@@ -14,7 +14,7 @@ import type { InMemoryObjectStore } from "../../src/testing/in-memory-object-sto
 import type { SimulatedObject } from "../../src/testing/simulation/simulated-object.ts";
 import type { SimulatedPlatform } from "../../src/testing/simulation/simulated-platform.ts";
 import type { CheckpointInvariants } from "./checkpoint-invariants.ts";
-import { storedAt, storedUnder } from "./stored-state.ts";
+import { storedAt, storedUnder, timersOf } from "./stored-state.ts";
 import type { TaskRegistry } from "./task-registry.ts";
 import type { Violations } from "./violations.ts";
 
@@ -76,6 +76,14 @@ export class ControlPlaneInvariants {
     for (const jobId of this.#acknowledged) {
       const known = results.has(jobId) || storedAt(object, `job/${jobId}`) !== undefined;
       violations.require(known, `the acknowledged job ${jobId} was lost`);
+    }
+    const timers = new Set(timersOf(object));
+    for (const { jobId, started } of storedUnder<{ readonly jobId: JobID; readonly started: boolean }>(
+      object,
+      "job/",
+    )) {
+      const willStart = started || results.has(jobId) || timers.has(`start/${jobId}`);
+      violations.require(willStart, `the accepted job ${jobId} has not been started, and nothing is set to start it`);
     }
     for (const [jobId, former] of this.#results) {
       const result = results.get(jobId);

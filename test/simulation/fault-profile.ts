@@ -15,13 +15,13 @@ const RATES: Readonly<Record<IncidentalFault, number>> = {
   "message-duplicated": 0.03,
   "storage-slow": 0.01,
   "put-failed": 0.06,
-  "put-in-doubt": 0.06,
-  "get-failed": 0.2,
+  "put-in-doubt": 0.08,
+  "get-failed": 0.3,
   "object-store-slow": 0.05,
-  "exchange-broken": 0.02,
+  "exchange-broken": 0.03,
 };
 const INCLUDED = 0.5;
-const DISRUPTION_MILLIS = [1_500, 15_000] as const;
+const DISRUPTION_MILLIS = [1_500, 12_000] as const;
 
 /**
  * What goes wrong in one run: some kinds of fault and not others, since faults that come all together hide what each of them could

@@ -10,6 +10,7 @@ const SEEDS: readonly (readonly [seed: number, showed: string])[] = [
   [82, "the same, with two exchanges"],
   [86, "a late answer that a job is over makes the Dispatcher forget its result"],
   [190, "an alarm whose writes were lost must ring again"],
+  [201, "a disposal that failed half way left state behind that nobody could dispose of"],
   [231, "a task that ends in a slot that was freed is reported by nobody, and the job waits for it for ever"],
 ];
 

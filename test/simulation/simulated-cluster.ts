@@ -65,7 +65,9 @@ export class SimulatedCluster {
       ...(print === undefined ? {} : { print }),
     });
     const { time, faults } = this.platform;
-    this.objects = new SimulatedObjectStore(time, faults);
+    this.objects = new SimulatedObjectStore(time, faults, (key) =>
+      this.violations.report(`an object was written twice, with other bytes: ${key}`),
+    );
     this.checkpoints = new CheckpointInvariants(this.violations, this.objects.content);
     this.tasks = new TaskRegistry(this.violations, this.checkpoints, (line) => this.platform.trace.record(line));
     this.invariants = new ControlPlaneInvariants({
@@ -80,7 +82,7 @@ export class SimulatedCluster {
       failWhenRunning: ({ jobId }) =>
         this.failingJobs.has(jobId) ? new Error("simulated: it always fails") : undefined,
     });
-    this.chaos = new ChaosSchedule(this.platform, () => this.#hosts.lose());
+    this.chaos = new ChaosSchedule(this.platform, () => this.#loseTaskHost());
   }
 
   /** Long after the last job's end nothing is set, held, stored for later or under way. */
@@ -110,6 +112,19 @@ export class SimulatedCluster {
 
   close(): void {
     this.platform.close();
+  }
+
+  /** Of a real job or of a scripted one. */
+  #loseTaskHost(): boolean {
+    const { faults } = this.platform;
+    const scripted = [...this.#scripted.load.keys()];
+    if (scripted.length === 0 || faults.random.chance(this.#hosts.size / (this.#hosts.size + scripted.length))) {
+      return this.#hosts.lose();
+    }
+    const self = faults.random.pick(scripted);
+    faults.happened("task-host-lost", self);
+    this.#scripted.crash(self);
+    return true;
   }
 
   #endpointOf(address: string): SimulatedEndpoint | undefined {

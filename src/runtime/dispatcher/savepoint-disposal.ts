@@ -73,9 +73,17 @@ export class SavepointDisposal {
   async #load(disposal: Disposal): Promise<string> {
     const directory = this.#directoryOf(disposal);
     const metadata = await this.#objects.get(directory + METADATA);
-    if (metadata === undefined) throw new SluiceException("NOT_FOUND", `there is no savepoint ${disposal.path}`);
-    decodeCheckpointMetadata(metadata.bytes);
+    if (metadata !== undefined) decodeCheckpointMetadata(metadata.bytes);
+    else if (!(await this.#hasLeftovers(directory))) {
+      throw new SluiceException("NOT_FOUND", `there is no savepoint ${disposal.path}`);
+    }
     return directory;
+  }
+
+  /** A disposal that failed half way has left state without metadata. Directories of other savepoints are none of it. */
+  async #hasLeftovers(directory: string): Promise<boolean> {
+    const found = await this.#objects.list(directory);
+    return found.length > 0 && found.every(({ key }) => !key.slice(directory.length).includes("/"));
   }
 
   async #delete(directory: string): Promise<void> {

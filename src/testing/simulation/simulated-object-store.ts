@@ -13,9 +13,13 @@ export class SimulatedObjectStore {
   readonly #time: VirtualTime;
   readonly #faults: FaultSource;
 
-  constructor(time: VirtualTime, faults: FaultSource) {
+  readonly #onReplaced: (key: string) => void;
+
+  /** @param onReplaced an object got other bytes than it had. */
+  constructor(time: VirtualTime, faults: FaultSource, onReplaced: (key: string) => void = () => undefined) {
     this.#time = time;
     this.#faults = faults;
+    this.#onReplaced = onReplaced;
     this.content = new InMemoryObjectStore(time);
   }
 
@@ -36,7 +40,12 @@ export class SimulatedObjectStore {
       list: (prefix) => read(() => content.list(prefix), `list ${prefix}`),
       put: (key, bytes, condition) => {
         const copy = bytes.slice();
-        return write(() => content.put(key, copy, condition), `put ${key}`);
+        return write(async () => {
+          const before = content.peek(key)?.bytes;
+          const written = await content.put(key, copy, condition);
+          if (written !== undefined && before !== undefined && !equalBytes(before, copy)) this.#onReplaced(key);
+          return written;
+        }, `put ${key}`);
       },
       delete: (keys) => write(() => content.delete(keys), `delete ${keys.join(", ")}`),
     };
@@ -82,4 +91,8 @@ export class SimulatedObjectStore {
     const [least, most] = this.#faults.strikes("object-store-slow", what) ? SLOW_MILLIS : LATENCY_MILLIS;
     return this.#faults.random.between(least, most);
   }
+}
+
+function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
+  return left.byteLength === right.byteLength && left.every((byte, index) => byte === right[index]);
 }

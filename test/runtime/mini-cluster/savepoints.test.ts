@@ -301,8 +301,8 @@ describe("exactly-once over savepoints", { timeout: 120_000 }, () => {
     using _ = lives;
     const location = await lives.savepoint(jobId, true);
     const { dispatcher, objects, clock } = lives.cluster;
-    const outcomeOf = async (triggerId: string) => {
-      await lives.cluster.resolve(dispatcher.disposeSavepoint(triggerId, location));
+    const outcomeOf = async (triggerId: string, path = location) => {
+      await lives.cluster.resolve(dispatcher.disposeSavepoint(triggerId, path));
       await clock.advance(10);
       return lives.cluster.resolve(dispatcher.getSavepointDisposalStatus(triggerId));
     };
@@ -310,6 +310,14 @@ describe("exactly-once over savepoints", { timeout: 120_000 }, () => {
     expect(await outcomeOf("first")).toMatchObject({ kind: "completed" });
     expect(await objects.list(`v1/default/${location}/`)).toEqual([]);
     expect(await outcomeOf("second")).toMatchObject({ kind: "failed", failure: { code: "NOT_FOUND" } });
+    // A disposal that failed half way: what it left behind goes with the next one, and nothing of other savepoints.
+    await objects.put("v1/default/savepoints/half/v-0", Uint8Array.of(1));
+    await objects.put("v1/default/savepoints/dir/whole/_metadata", Uint8Array.of(1));
+    expect(await outcomeOf("third", "savepoints/half")).toMatchObject({ kind: "completed" });
+    expect(await outcomeOf("fourth", "savepoints/dir")).toMatchObject({ failure: { code: "NOT_FOUND" } });
+    expect((await objects.list("v1/default/savepoints/")).map(({ key }) => key)).toEqual([
+      "v1/default/savepoints/dir/whole/_metadata",
+    ]);
     await clock.advance(300_000);
     expect(await lives.cluster.resolve(dispatcher.getSavepointDisposalStatus("first"))).toBeUndefined();
   });
