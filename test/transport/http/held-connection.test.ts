@@ -244,7 +244,7 @@ describe("the server's end of a held connection", () => {
   it.each([
     [
       "a message over the limit",
-      (address: string) => concatenated(Array.from({ length: 20 }, () => call(address))),
+      (address: string) => encodeCall(envelope(address, { method: "echo", args: ["x".repeat(2_000)] })),
       4_413,
     ],
     [
