@@ -31,6 +31,7 @@ export function testingDispatcherGateway(overrides: Methods<DispatcherGateway> =
     requestMultipleJobDetails: unsupported("requestMultipleJobDetails"),
     requestJob: unsupported("requestJob"),
     requestJobStatus: unsupported("requestJobStatus"),
+    awaitCommit: unsupported("awaitCommit"),
     requestCheckpointStats: unsupported("requestCheckpointStats"),
     requestCheckpointSubtasks: unsupported("requestCheckpointSubtasks"),
     triggerCheckpoint: async () => ACKNOWLEDGE,
@@ -128,6 +129,7 @@ export class InMemoryCluster {
     requestMultipleJobDetails: async () => [jobDetails()],
     requestJob: async (jobId) => executionGraphInfo(known(jobId)),
     requestJobStatus: async (jobId) => executionGraphInfo(known(jobId)).status,
+    awaitCommit: async () => ({ commits: 0, ended: true }),
     requestCheckpointStats: async (jobId) => executionGraphInfo(known(jobId)).checkpoints,
     requestJobResult: async (jobId) => void known(jobId),
     cancelJob: async (jobId) => {

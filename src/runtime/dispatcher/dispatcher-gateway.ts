@@ -5,6 +5,7 @@ import { ask, defineGateway, type GatewayOf } from "../../rpc/gateway-descriptor
 import type { JobMasterId } from "../jobmaster/job-master-id.ts";
 import type { CheckpointStatsSnapshot, SubtaskCheckpointStats } from "../messages/checkpoint-stats.ts";
 import type { ClusterQuotas } from "../messages/cluster-quotas.ts";
+import type { CommitNews } from "../messages/commit-news.ts";
 import type { ExecutionGraphInfo, JobDetails, JobResult } from "../messages/execution-graph-info.ts";
 import type { JobStatus } from "../messages/job-status.ts";
 import type {
@@ -36,6 +37,8 @@ export const DispatcherGateway = defineGateway("Dispatcher", {
     requestMultipleJobDetails: ask<() => readonly JobDetails[]>({ readOnly: true }),
     requestJob: ask<(jobId: JobID) => ExecutionGraphInfo>({ readOnly: true }),
     requestJobStatus: ask<(jobId: JobID) => JobStatus>({ readOnly: true }),
+    /** Answers when the job's sinks have committed more than `known`, when the job has ended, or after a while. */
+    awaitCommit: ask<(jobId: JobID, known: number) => CommitNews>({ readOnly: true, timeout: seconds(40) }),
     /** `undefined`: the job has no checkpointing. */
     requestCheckpointStats: ask<(jobId: JobID) => CheckpointStatsSnapshot | undefined>({ readOnly: true }),
     /** Of one vertex; `undefined` for a checkpoint that is not among the newest, or whose job has ended. */

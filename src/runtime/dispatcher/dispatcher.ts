@@ -14,6 +14,7 @@ import { JobMasterGateway } from "../jobmaster/job-master-gateway.ts";
 import type { JobMasterId } from "../jobmaster/job-master-id.ts";
 import type { CheckpointStatsSnapshot, SubtaskCheckpointStats } from "../messages/checkpoint-stats.ts";
 import type { ClusterQuotas } from "../messages/cluster-quotas.ts";
+import type { CommitNews } from "../messages/commit-news.ts";
 import type { ExecutionGraphInfo, JobDetails, JobResult } from "../messages/execution-graph-info.ts";
 import type {
   ClusterOverview,
@@ -178,6 +179,12 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
       (status) => status,
       () => this.#results.get(jobId)?.status ?? statusBeforeStart(job),
     );
+  }
+
+  awaitCommit(jobId: JobID, known: number): CommitNews | Later<CommitNews> {
+    if (this.#results.has(jobId)) return { commits: known, ended: true };
+    this.#requireJob(jobId);
+    return this.ask(this.#jobMaster(jobId).awaitCommit(known));
   }
 
   requestCheckpointStats(

@@ -1,10 +1,12 @@
 import type { Acknowledge } from "../../common/acknowledge.ts";
+import { seconds } from "../../common/duration.ts";
 import type { AllocationID, ExecutionAttemptID, JobID, JobVertexID, ResourceID } from "../../common/ids.ts";
 import { ask, defineGateway, tell, type GatewayOf } from "../../rpc/gateway-descriptor.ts";
 import type { JobGraph } from "../jobgraph/job-graph.ts";
 import type { AcknowledgeCheckpoint, DeclineCheckpoint } from "../messages/checkpoint-messages.ts";
 import type { CheckpointStatsSnapshot, SubtaskCheckpointStats } from "../messages/checkpoint-stats.ts";
 import type { JobQuotas } from "../messages/cluster-quotas.ts";
+import type { CommitNews } from "../messages/commit-news.ts";
 import type { ExecutionGraphInfo, JobDetails } from "../messages/execution-graph-info.ts";
 import type { TaskExecutorToJobMasterPayload } from "../messages/heartbeat-payloads.ts";
 import type { JobStatus } from "../messages/job-status.ts";
@@ -53,6 +55,8 @@ export const JobMasterGateway = defineGateway("JobMaster", {
      */
     updateTaskExecutionState: ask<(states: readonly TaskExecutionState[]) => readonly boolean[]>({ idempotent: true }),
     /** Attempts that have emitted all their data; when all sources have, the final checkpoint starts (CP-29). */
+    /** Sinks of the TaskExecutor have committed: rows that were staged can be read now. */
+    notifyCommitted: tell<() => undefined>(),
     notifyEndOfData: tell<(attemptIds: readonly ExecutionAttemptID[]) => undefined>(),
     /** One call per TaskExecutor and checkpoint (CP-12..CP-14). */
     acknowledgeCheckpoint:
@@ -82,6 +86,8 @@ export const JobMasterGateway = defineGateway("JobMaster", {
     }),
     heartbeatFromResourceManager: tell<(resourceManagerAddress: string) => undefined>({ control: true }),
     notifyNotEnoughResourcesAvailable: tell<(acquiredSlots: number, reason: string) => undefined>(),
+    /** Answers when `commits` is another one than `known`, when the job has ended, or after a while. */
+    awaitCommit: ask<(known: number) => CommitNews>({ readOnly: true, timeout: seconds(30) }),
     requestJobDetails: ask<() => JobDetails>({ readOnly: true }),
     requestJobStatus: ask<() => JobStatus>({ readOnly: true }),
     requestJob: ask<() => ExecutionGraphInfo>({ readOnly: true }),

@@ -14,6 +14,7 @@ import type { JobGraph } from "../jobgraph/job-graph.ts";
 import type { AcknowledgeCheckpoint, DeclineCheckpoint } from "../messages/checkpoint-messages.ts";
 import type { CheckpointStatsSnapshot, SubtaskCheckpointStats } from "../messages/checkpoint-stats.ts";
 import type { JobQuotas } from "../messages/cluster-quotas.ts";
+import type { CommitNews } from "../messages/commit-news.ts";
 import type { ExecutionGraphInfo, JobDetails } from "../messages/execution-graph-info.ts";
 import type { TaskExecutorToJobMasterPayload } from "../messages/heartbeat-payloads.ts";
 import type { JobStatus } from "../messages/job-status.ts";
@@ -29,6 +30,7 @@ import { TaskExecutorGateway } from "../taskexecutor/task-executor-gateway.ts";
 import type { JobMasterGateway } from "./job-master-gateway.ts";
 import type { JobMasterId } from "./job-master-id.ts";
 import type { JobMasterServices } from "./job-master-services.ts";
+import { CommitWatch } from "./commit-watch.ts";
 import { JobMasterStorage, type StoredJob, type StoredOperation } from "./job-master-storage.ts";
 import { checkpointStatsOf, infoOf, isPresent, statusOf, type JobState } from "./job-state.ts";
 import { JobInlets } from "./job-inlets.ts";
@@ -50,6 +52,7 @@ type Registration = RegistrationResponse<{ readonly jobMasterId: JobMasterId }>;
  */
 export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements HandlerOf<typeof JobMasterGateway> {
   readonly #objects: ObjectStore;
+  readonly #commitWatch = new CommitWatch(this.getMainThreadExecutor());
   #state: JobState = { kind: "none" };
   #inlets: JobInlets | undefined;
 
@@ -179,6 +182,10 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
     return states.map((update) => job?.updateTask(update) ?? false);
   }
 
+  notifyCommitted(): undefined {
+    this.#commitWatch.wake();
+  }
+
   notifyEndOfData(attemptIds: readonly ExecutionAttemptID[]): undefined {
     this.#running?.endOfData(attemptIds);
   }
@@ -243,6 +250,12 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
 
   notifyNotEnoughResourcesAvailable(acquiredSlots: number, reason: string): undefined {
     this.#running?.notEnoughResources(acquiredSlots, reason);
+  }
+
+  awaitCommit(known: number): CommitNews | Later<CommitNews> {
+    if (!isPresent(this.#state)) return this.#refuseWithoutJob();
+    if (this.#state.kind === "terminal" || this.#commitWatch.commits !== known) return this.#commitNews;
+    return this.ask<void, CommitNews>(this.#commitWatch.next(), () => this.#commitNews);
   }
 
   requestJobDetails(): JobDetails | Later<JobDetails> {
@@ -371,6 +384,7 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
       resourceManager: this.gateway(ResourceManagerGateway, resourceManagerAddress(clusterOf(this.address))),
     });
     this.#state = { kind: "terminal", info, handover };
+    this.#commitWatch.wake();
     this.timers.setAfter(BACK_STOP, BACK_STOP_INTERVAL);
     handover.start(info, () => this.timers.delete(BACK_STOP));
   }
@@ -386,6 +400,11 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
       executor: this.getMainThreadExecutor(),
       whenSettled: (promise, onResult, onError) => void this.ask(promise, onResult, onError),
     };
+  }
+
+  get #commitNews(): CommitNews {
+    const { kind } = this.#state;
+    return { commits: this.#commitWatch.commits, ended: kind === "terminal" || kind === "released" };
   }
 
   get #running(): RunningJob | undefined {

@@ -56,6 +56,8 @@ export interface TaskHostReport {
   readonly declines: readonly DeclineCheckpoint[];
   /** Attempts that have emitted all their data since the last report; they stay RUNNING until the final checkpoint (CP-29). */
   readonly endOfData: readonly ExecutionAttemptID[];
+  /** Sinks have committed since the last report. */
+  readonly committed?: true;
   /** Counters of all tasks the host holds. */
   readonly metrics: readonly AttemptMetrics[];
   /** Whether the host holds any task that is not terminal; `run` need not be called again until the next submit. */

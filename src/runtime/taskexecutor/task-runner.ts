@@ -31,6 +31,8 @@ export interface TaskRunnerListener {
   onAcknowledgements(acknowledgements: CheckpointAcknowledgements): void;
   onDecline(decline: DeclineCheckpoint): void;
   onEndOfData(attemptIds: readonly ExecutionAttemptID[]): void;
+  /** Sinks have committed. */
+  onCommitted(): void;
   /** Counters have changed. */
   onMetrics(): void;
   /** Tasks have ended, whose slots may wait for it (SCH-35). */
@@ -252,6 +254,7 @@ export class TaskRunner {
       const ours = acknowledgements.filter(({ attemptId }) => attached(attemptId));
       if (ours.length > 0) this.#listener.onAcknowledgements({ checkpointId, acknowledgements: ours });
     }
+    if (report.committed === true) this.#listener.onCommitted();
     for (const decline of report.declines) if (attached(decline.attemptId)) this.#listener.onDecline(decline);
     this.#listener.onMetrics();
     if (report.active) return;

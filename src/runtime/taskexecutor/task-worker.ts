@@ -70,6 +70,7 @@ export class TaskWorker {
           this.#jobManager?.gateway?.acknowledgeCheckpoint(start.jobId, checkpointId, acknowledgements),
         onDecline: (decline) => this.#jobManager?.gateway?.declineCheckpoint(start.jobId, decline),
         onEndOfData: (attemptIds) => this.#jobManager?.gateway?.notifyEndOfData(attemptIds),
+        onCommitted: () => this.#jobManager?.gateway?.notifyCommitted(),
         onMetrics: () => this.#sendMetrics(),
         onTasksEnded: () => this.#finishReleases(),
         onHostUnusable: (cause) => this.#giveUpSlots(cause),

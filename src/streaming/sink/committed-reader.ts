@@ -2,6 +2,10 @@ import { SluiceException } from "../../common/exceptions.ts";
 import type { ObjectStore } from "../../runtime/blob/object-store.ts";
 import { decodeManifest, isManifest } from "./commit-manifest.ts";
 
+/** Objects that are loaded before they are asked for: manifests are small, parts are not. */
+const MANIFESTS_AHEAD = 16;
+const PARTS_AHEAD = 2;
+
 /** How far a reader has come: the last checkpoint read of each writer. Plain data of the reader's, empty at first. */
 export type CommitCursor = Map<string, number>;
 
@@ -18,14 +22,36 @@ export async function* readCommitted(
   prefix: string,
   cursor: CommitCursor = new Map(),
 ): AsyncGenerator<string, void, undefined> {
-  for (const { key } of await objects.list(prefix)) {
-    if (!isManifest(key) || isRead(key, cursor)) continue;
-    const stored = await objects.get(key);
+  const listed = await objects.list(prefix);
+  const keys = listed.map(({ key }) => key).filter((key) => isManifest(key) && !isRead(key, cursor));
+  const manifests = inOrder(keys, MANIFESTS_AHEAD, async (key) => ({ key, stored: await objects.get(key) }));
+  for await (const { key, stored } of manifests) {
     if (stored === undefined) continue;
     const manifest = decodeManifest(key, stored.bytes);
     const folder = key.slice(0, key.lastIndexOf("/") + 1);
-    for (const part of manifest.parts) yield* linesOf(folder + part.name, objects);
+    const parts = inOrder(manifest.parts, PARTS_AHEAD, ({ name }) => linesOf(folder + name, objects));
+    for await (const lines of parts) yield* lines;
     cursor.set(writerKey(folder, manifest.writer), manifest.checkpointId);
+  }
+}
+
+/** The results in the order of the items, of which some are loaded before they are asked for. */
+async function* inOrder<T, R>(
+  items: readonly T[],
+  ahead: number,
+  load: (item: T) => Promise<R>,
+): AsyncGenerator<Awaited<R>, void, undefined> {
+  const loading: Promise<R>[] = [];
+  for (let next = 0; next < items.length || loading.length > 0;) {
+    for (const item of items.slice(next, next + ahead + 1 - loading.length)) {
+      const result = load(item);
+      // Whoever takes it hears of it; a reader that leaves before takes it never.
+      result.catch(() => undefined);
+      loading.push(result);
+      next += 1;
+    }
+    const first = loading.shift();
+    if (first !== undefined) yield await first;
   }
 }
 
@@ -40,9 +66,9 @@ function writerKey(folder: string, writer: string): string {
   return `${folder}${writer}`;
 }
 
-async function* linesOf(key: string, objects: Pick<ObjectStore, "get">): AsyncGenerator<string, void, undefined> {
+async function linesOf(key: string, objects: Pick<ObjectStore, "get">): Promise<readonly string[]> {
   const part = await objects.get(key);
   if (part === undefined) throw new SluiceException("NOT_FOUND", `the committed part ${key} does not exist`);
   const text = new TextDecoder().decode(part.bytes);
-  yield* text.split("\n").filter((line) => line !== "");
+  return text.split("\n").filter((line) => line !== "");
 }

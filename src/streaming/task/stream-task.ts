@@ -379,6 +379,7 @@ export class StreamTask {
 
   async #commit(chain: OperatorChain, objects: ObjectStore): Promise<void> {
     await this.#checkpoints.commit(chain, objects);
+    if (chain.sinkRecords !== undefined) this.#setup.report.committed();
     if (this.#checkpoints.isFinalCommitted) this.#end("FINISHED");
   }
 

@@ -10,13 +10,15 @@ export class TaskReport {
   #acknowledgements = new Map<number, AcknowledgeCheckpoint[]>();
   #declines: DeclineCheckpoint[] = [];
   #endOfData: ExecutionAttemptID[] = [];
+  #committed = false;
 
   get hasNews(): boolean {
     return (
       this.#states.length > 0 ||
       this.#acknowledgements.size > 0 ||
       this.#declines.length > 0 ||
-      this.#endOfData.length > 0
+      this.#endOfData.length > 0 ||
+      this.#committed
     );
   }
 
@@ -38,6 +40,11 @@ export class TaskReport {
     this.#endOfData.push(attemptId);
   }
 
+  /** Sinks have committed: what they had staged can be read. */
+  committed(): void {
+    this.#committed = true;
+  }
+
   /** Everything since the last call. */
   take(status: { readonly metrics: readonly AttemptMetrics[]; readonly active: boolean }): TaskHostReport {
     const report: TaskHostReport = {
@@ -48,12 +55,14 @@ export class TaskReport {
       })),
       declines: this.#declines,
       endOfData: this.#endOfData,
+      ...(this.#committed ? { committed: true } : {}),
       ...status,
     };
     this.#states = [];
     this.#acknowledgements = new Map();
     this.#declines = [];
     this.#endOfData = [];
+    this.#committed = false;
     return report;
   }
 }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { brandId, type ExecutionAttemptID, type InstanceID, type JobID } from "../../../src/common/ids.ts";
 import type { Epoch } from "../../../src/rpc/fencing/epoch.ts";
+import { COMMIT_WAIT } from "../../../src/runtime/jobmaster/commit-watch.ts";
 import { serializeThrowable } from "../../../src/runtime/messages/serialized-throwable.ts";
 import { TESTING_JOB_ID } from "../executiongraph/testing-job-graph.ts";
 import { executionsOf, JobMasterHarness } from "./job-master-harness.ts";
@@ -369,5 +370,42 @@ describe("cancel", () => {
     await harness.run();
     await harness.reportAll("FINISHED");
     await expect(harness.jobMaster().cancel()).rejects.toMatchObject({ code: "TERMINATED_WITHOUT_CANCELLATION" });
+  });
+});
+
+describe("awaitCommit", () => {
+  it("answers at once what is not known yet, then with the next commit of a sink", async () => {
+    const harness = harnessOf([{ parallelism: 1 }]);
+    await harness.run();
+    const news = await harness.jobMaster().awaitCommit(-1);
+    expect(news).toEqual({ commits: 0, ended: false });
+    const answers: unknown[] = [];
+    for (const follower of [1, 2]) {
+      void harness
+        .jobMaster()
+        .awaitCommit(news.commits)
+        .then((answer) => answers.push([follower, answer]));
+    }
+    await harness.clock.settle();
+    expect(answers).toEqual([]);
+    harness.jobMaster().notifyCommitted();
+    await harness.clock.settle();
+    const told = { commits: 1, ended: false };
+    expect(answers).toEqual([
+      [1, told],
+      [2, told],
+    ]);
+  });
+
+  it("answers after a while nevertheless, and with the end of the job", async () => {
+    const harness = harnessOf([{ parallelism: 1 }]);
+    await harness.run();
+    const nothing = harness.jobMaster().awaitCommit(0);
+    await harness.clock.advance(COMMIT_WAIT);
+    expect(await nothing).toEqual({ commits: 0, ended: false });
+    const end = harness.jobMaster().awaitCommit(0);
+    await harness.reportAll("FINISHED");
+    expect(await end).toMatchObject({ ended: true });
+    expect(await harness.jobMaster().awaitCommit(0)).toMatchObject({ ended: true });
   });
 });

@@ -173,6 +173,9 @@ export class TestingDispatcher extends FencedRpcEndpoint implements HandlerOf<ty
   requestJob(): never {
     return unsupported("requestJob");
   }
+  awaitCommit(): never {
+    return unsupported("awaitCommit");
+  }
   requestJobStatus(): never {
     return unsupported("requestJobStatus");
   }
