@@ -1,4 +1,4 @@
-import { SluiceException } from "../../common/exceptions.ts";
+import { SluiceException, type ExceptionCode } from "../../common/exceptions.ts";
 import { types, type TypeOf } from "../../common/types/type-factories.ts";
 import type { TypeInformation } from "../../common/types/type-information.ts";
 import type { ObjectStore } from "../../runtime/blob/object-store.ts";
@@ -189,12 +189,12 @@ export class NdjsonSourceReader<T> implements SourceReader<T> {
     const { error } = bad;
     const problem = error instanceof Error ? error.message : String(error);
     const what = error instanceof SyntaxError ? `not JSON: ${problem}` : problem;
-    return new SluiceException("SERIALIZATION", `${this.#settings.key} line ${number}: ${what}`, { cause: error });
+    return inputException("SERIALIZATION", `${this.#settings.key} line ${number}: ${what}`, error);
   }
 
   #requireUnchanged(etag: string): void {
     if (this.#object === undefined || this.#object.etag === etag) return;
-    throw new SluiceException(
+    throw inputException(
       "CONFLICT",
       `${this.#settings.key} was replaced while the job read it. Submit the job again to read the new one.`,
     );
@@ -202,7 +202,7 @@ export class NdjsonSourceReader<T> implements SourceReader<T> {
 
   #missing(): SluiceException {
     const { key } = this.#settings;
-    return new SluiceException(
+    return inputException(
       "NOT_FOUND",
       `${key} does not exist. Upload it: curl --upload-file FILE <url>/v1/sluice/objects/${key}`,
     );
@@ -211,4 +211,10 @@ export class NdjsonSourceReader<T> implements SourceReader<T> {
   get #storeKey(): string {
     return `objects/${this.#settings.key}`;
   }
+}
+
+/** The input is what it is: no restart is tried, the job fails at once (FO-12). */
+function inputException(code: ExceptionCode, message: string, cause?: unknown): SluiceException {
+  const suppressed = new SluiceException("SUPPRESS_RESTARTS", "another attempt would read the same input", { cause });
+  return new SluiceException(code, message, { cause: suppressed });
 }
