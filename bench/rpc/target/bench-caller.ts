@@ -5,6 +5,8 @@ import { runLoad } from "../load/run-load.ts";
 import { DurableBenchGateway } from "./bench-endpoint.ts";
 
 export const TARGET_ADDRESS = "v1/-/bench/bench/target";
+/** The same, with its message log on. */
+export const LOGGED_TARGET_ADDRESS = "v1/-/bench/bench/logged-target";
 export const CALLER_ADDRESS = "v1/-/bench/bench-caller/caller";
 
 /** Far above any load. */

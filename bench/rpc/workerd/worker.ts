@@ -7,7 +7,13 @@ import { DurableObjectRpcService } from "../../../src/transport/durable-object/d
 import type { EndpointNamespace } from "../../../src/transport/durable-object/endpoint-stub.ts";
 import type { LoadPlan, LoadResult } from "../load/load.ts";
 import { runLoad } from "../load/run-load.ts";
-import { BenchCaller, BenchCallerGateway, CALLER_ADDRESS, TARGET_ADDRESS } from "../target/bench-caller.ts";
+import {
+  BenchCaller,
+  BenchCallerGateway,
+  CALLER_ADDRESS,
+  LOGGED_TARGET_ADDRESS,
+  TARGET_ADDRESS,
+} from "../target/bench-caller.ts";
 import { DurableBenchEndpoint, DurableBenchGateway } from "../target/bench-endpoint.ts";
 import type { DurableBenchTarget } from "../target/bench-target.ts";
 import { stubTarget } from "../target/stub-target.ts";
@@ -26,9 +32,16 @@ interface Environment {
 
 export { RawObject };
 
-/** Sluice's target. */
+/** Turns that a message log of the benchmark keeps: it is full, and drops the oldest, most of the time. */
+const LOG_CAPACITY = 10_000;
+
+/** Sluice's targets: one keeps a message log. */
 export class SluiceObject extends durableObject(
-  (context, _env: Environment) => new DurableBenchEndpoint(context),
+  (context, _env: Environment) =>
+    new DurableBenchEndpoint(
+      context,
+      context.address === LOGGED_TARGET_ADDRESS ? { messageLog: { capacity: LOG_CAPACITY } } : {},
+    ),
   [DurableBenchGateway],
 ) {}
 
@@ -67,8 +80,10 @@ export class CallerObject extends DurableObject<Environment> {
       }
       case "sluice":
         return this.#service(calls).gateway(DurableBenchGateway, TARGET_ADDRESS);
+      case "sluice with a log":
+        return this.#service(calls).gateway(DurableBenchGateway, LOGGED_TARGET_ADDRESS);
       default:
-        throw new RangeError(`system: expected raw, sluice or sluice endpoint, got "${system}"`);
+        throw new RangeError(`system: expected raw, sluice, sluice with a log or sluice endpoint, got "${system}"`);
     }
   }
 

@@ -1,3 +1,5 @@
+import type { Clock, ScheduledCallback } from "../../common/clock.ts";
+import { seconds } from "../../common/duration.ts";
 import { fromUnknown, SluiceException } from "../../common/exceptions.ts";
 import type { IdSource } from "../../common/ids.ts";
 import type { Logger } from "../../common/log.ts";
@@ -42,9 +44,16 @@ interface OpenEntry {
 
 const READS = /^\s*(?:SELECT|EXPLAIN)\b/i;
 
+/** So many rows of entries that wait are written at once. */
+const FLUSHED_ROWS = 2;
+/** How long a turn that wrote nothing durable may wait for its entry to be written. */
+const FLUSH_AFTER = seconds(1);
+
 /**
  * The message log of one activation. A turn that wrote something durable is stored by its own transaction, together with
- * those before it; the others at the end of the event, as a transaction for each of them would cost more than they do.
+ * all before it. Turns that wrote nothing wait for the next that does, for some rows of them, or for a second: a write
+ * for each of them would cost more than they do, and hold back what they send. A crash loses those that wait with the
+ * memory that they had changed; what is stored is always the beginning of what happened.
  */
 export class MessageLog implements Journal, TurnLog {
   readonly #endpoint: LoggedEndpoint;
@@ -55,6 +64,7 @@ export class MessageLog implements Journal, TurnLog {
   // Continuations and tasks that have not run.
   readonly #leftOver = new Set<LeftOver>();
   #mainThread: MainThread | undefined;
+  #clock: Clock | undefined;
   /** Of the turn that runs, or ran last. */
   #number: number;
   #left: LeftOver[] = [];
@@ -66,7 +76,9 @@ export class MessageLog implements Journal, TurnLog {
   #stored = false;
   #wrote = false;
   #begun = false;
+  #timer: ScheduledCallback | undefined;
   #flushes = false;
+  #waitingCharacters = 0;
   #closed = false;
   #nextBase: number;
 
@@ -87,7 +99,8 @@ export class MessageLog implements Journal, TurnLog {
   }
 
   mainThread(options: MainThreadOptions): MainThread {
-    const { database, onUndone } = options;
+    const { clock, database, onUndone } = options;
+    this.#clock = clock;
     return (this.#mainThread = new LoggedMainThread(
       {
         ...options,
@@ -236,21 +249,20 @@ export class MessageLog implements Journal, TurnLog {
     this.#number += 1;
     this.#begun = true;
     this.#wrote = false;
-    if (this.#flushes) return;
-    this.#flushes = true;
-    queueMicrotask(() => this.#flush());
+    this.#timer ??= this.#clock?.schedule(FLUSH_AFTER, () => this.#flush());
   }
 
   #store(): void {
     this.#stored = true;
     const open = this.#open === undefined ? [] : [this.#text(this.#open)];
     this.#ring.append([...this.#ended, ...open], this.#incarnation);
+    if (this.#number >= this.#nextBase) this.#flushSoon();
   }
 
   /** The turn that ran last is over, for good. */
   #endEntry(): void {
     if (this.#stored) this.#ended = [];
-    else if (this.#open !== undefined) this.#ended.push(this.#text(this.#open));
+    else if (this.#open !== undefined) this.#wait(this.#text(this.#open));
     this.#stored = false;
     this.#open = undefined;
     // What the constructor asked belongs to the first turn.
@@ -275,9 +287,27 @@ export class MessageLog implements Journal, TurnLog {
     return encodeEntry(encodeCause({ kind: "omitted", what, characters: text.length }, 0), undefined, failed);
   }
 
-  /** At the end of the event. */
+  #wait(text: string): void {
+    if (this.#ended.length === 0) this.#waitingCharacters = 0;
+    this.#ended.push(text);
+    this.#waitingCharacters += text.length;
+    const { maxEntries, maxText } = this.#ring;
+    const full = this.#ended.length === maxEntries * FLUSHED_ROWS || this.#waitingCharacters > maxText * FLUSHED_ROWS;
+    if (full) this.#flushSoon();
+  }
+
+  /** Not within the running turn, which may be undone, and the write with it. */
+  #flushSoon(): void {
+    if (this.#flushes) return;
+    this.#flushes = true;
+    queueMicrotask(() => this.#flush());
+  }
+
+  /** Outside of transactions. */
   #flush(): void {
     this.#flushes = false;
+    this.#timer?.cancel();
+    this.#timer = undefined;
     if (this.#closed) return;
     this.#endEntry();
     if (this.#ended.length === 0) return this.#snapshotIfQuiet();

@@ -58,6 +58,11 @@ export class MessageRing {
     return this.#last;
   }
 
+  /** Entries of a row at most. */
+  get maxEntries(): number {
+    return Math.ceil(this.capacity / PART);
+  }
+
   /** Longest text of an entry or a base. */
   get maxText(): number {
     return Math.min(MAX_TEXT, Math.ceil(this.maxCharacters / PART));
@@ -114,12 +119,12 @@ export class MessageRing {
   }
 
   #rowsOf(entries: readonly string[]): readonly (readonly string[])[] {
-    const maxEntries = Math.ceil(this.capacity / PART);
+    const { maxEntries, maxText } = this;
     let row: string[] = [];
     let characters = 0;
     const rows = [row];
     for (const entry of entries) {
-      if (row.length === maxEntries || (row.length > 0 && characters + entry.length > this.maxText)) {
+      if (row.length === maxEntries || (row.length > 0 && characters + entry.length > maxText)) {
         rows.push((row = []));
         characters = 0;
       }

@@ -9,6 +9,7 @@ import {
   tell,
 } from "../../../src/rpc/index.ts";
 import type { EndpointContext, HandlerOf, Later, MessageLogOptions, StoredMessageLog } from "../../../src/rpc/index.ts";
+import { storedRows } from "../../../src/rpc/message-log/message-ring.ts";
 import type { RpcServer } from "../../../src/rpc/rpc-server.ts";
 import { LocalRpcService, ManualClock, readMessageLog, replay, SqliteDatabase } from "../../../src/testing/index.ts";
 import type { LocalEndpoint, RecordedLog } from "../../../src/testing/index.ts";
@@ -162,20 +163,44 @@ describe("a message log", () => {
     ]);
   });
 
-  it("is written by the transaction of a turn that writes; other turns share one write at the end of their event", async () => {
+  it("is written by the transaction of a turn that writes, with all before it", async () => {
     start(ledgerOf(KEEP_ALL));
     await ledger().add(1);
+    await Promise.all([ledger().total(), ledger().total(), ledger().add(1)]);
     expect(database.logged).toEqual([
       { inTransaction: true, first: 1, last: 1 },
       { inTransaction: true, first: 2, last: 2 },
+      { inTransaction: true, first: 3, last: 5 },
     ]);
-    await Promise.all(Array.from({ length: 50 }, () => ledger().total()));
-    // The turn that writes takes those before it with it.
-    await Promise.all([ledger().total(), ledger().total(), ledger().add(1)]);
+  });
+
+  it("writes nothing for a turn that writes nothing, until a second has passed or there are many", async () => {
+    start(ledgerOf({ capacity: 400 }));
+    await Promise.all(Array.from({ length: 49 }, () => ledger().total()));
+    await clock.advance(999);
+    expect(database.logged).toEqual([{ inTransaction: true, first: 1, last: 1 }]);
+    await clock.advance(1);
+    expect(database.logged.slice(1)).toEqual([{ inTransaction: false, first: 2, last: 50 }]);
+    expect(clock.pending).toBe(0);
+    await Promise.all(Array.from({ length: 120 }, () => ledger().total()));
+    await clock.settle();
     expect(database.logged.slice(2)).toEqual([
-      { inTransaction: false, first: 3, last: 52 },
-      { inTransaction: true, first: 53, last: 55 },
+      { inTransaction: false, first: 51, last: 100 },
+      { inTransaction: false, first: 101, last: 150 },
+      { inTransaction: false, first: 151, last: 170 },
     ]);
+  });
+
+  it("loses with a crash what wrote nothing and was not kept yet, and nothing else", async () => {
+    const server = start(ledgerOf(KEEP_ALL));
+    await ledger().add(1);
+    await ledger().total();
+    // A process that dies tells nobody: what is stored is all there is.
+    const dead = { address: "ledger", ...storedRows(database) };
+    expect(readMessageLog(dead).entries.map(({ number }) => number)).toEqual([1, 2]);
+    expect(replay(dead, 2, ledgerOf()).inspect((it) => it.total())).toBe(1);
+    await server.closeAsync();
+    expect(storedRows(database).rows.length).toBe(3);
   });
 
   it("says of a turn that threw what it threw: its writes are undone, its memory is not, and replay does the same", async () => {
@@ -213,6 +238,7 @@ describe("a message log", () => {
     await ledger().add(1);
     database.refuse = "events";
     await ledger().total();
+    await clock.advance(1_000);
     database.refuse = undefined;
     await ledger().add(2);
     expect((await recorded()).entries.map(({ number }) => number)).toEqual([1, 2, 4]);

@@ -3,7 +3,8 @@ import { seconds } from "../../../src/rpc/index.ts";
 import type { EndpointContext } from "../../../src/rpc/index.ts";
 import { storedRows } from "../../../src/rpc/message-log/message-ring.ts";
 import { readMessageLog, replay, SeededRandom, SimulatedPlatform } from "../../../src/testing/index.ts";
-import { PLANS, Trader, TRADER_GATEWAYS, TraderGateway } from "../../fixtures/message-log/trader.ts";
+import { saySomething } from "../../fixtures/message-log/small-talk.ts";
+import { Trader, TRADER_GATEWAYS, TraderGateway } from "../../fixtures/message-log/trader.ts";
 
 const TRADERS = ["anna", "bert", "cleo"] as const;
 const SEEDS = 25;
@@ -39,18 +40,14 @@ it.each(Array.from({ length: SEEDS }, (_, seed) => seed))(
     const random = new SeededRandom(seed);
     const platform = dangerousMarket(seed);
     for (let message = 0; message < MESSAGES; message += 1) {
-      const trader = platform.service.gateway(TraderGateway, random.pick(TRADERS));
-      const ignore = (): undefined => undefined;
-      if (random.chance(0.3)) trader.buy("tea", random.next()).catch(ignore);
-      else if (random.chance(0.3)) trader.haggle(random.between(-1, 2)).catch(ignore);
-      else if (random.chance(0.2)) trader.spoil("milk").catch(ignore);
-      else if (random.chance(0.2)) trader.survey().catch(ignore);
-      else if (random.chance(0.5)) trader.plan(random.pick(PLANS));
-      else trader.agenda().catch(ignore);
+      saySomething(platform.service.gateway(TraderGateway, random.pick(TRADERS)), random);
       await platform.time.advance(random.between(0, 60));
-      if (random.chance(0.03)) platform.crash(random.pick(TRADERS));
+      if (message === MESSAGES / 2 || random.chance(0.03)) platform.crash(random.pick(TRADERS));
     }
     platform.calm();
+    for (const address of TRADERS) {
+      for (const plan of ["seldom", "forget"] as const) platform.service.gateway(TraderGateway, address).plan(plan);
+    }
     await platform.time.advance(seconds(30));
     for (const object of platform.objects) {
       const { database } = object.durable;

@@ -12,7 +12,8 @@ import {
   SqliteDatabase,
 } from "../../../src/testing/index.ts";
 import type { RecordedLog } from "../../../src/testing/index.ts";
-import { PLANS, Trader, TRADER_GATEWAYS, TraderGateway } from "../../fixtures/message-log/trader.ts";
+import { saySomething } from "../../fixtures/message-log/small-talk.ts";
+import { Trader, TRADER_GATEWAYS, TraderGateway } from "../../fixtures/message-log/trader.ts";
 
 const TRADERS = ["anna", "bert", "cleo"] as const;
 const MESSAGES = 10_000;
@@ -40,34 +41,6 @@ function rowsOf(database: SqliteDatabase): readonly unknown[] {
   return [database.exec("SELECT * FROM deals ORDER BY id"), database.exec("SELECT * FROM sluice_kv ORDER BY key")];
 }
 
-/** One of ten things to say to a trader; what it answers does not matter. */
-function say(
-  trader: ReturnType<typeof LocalRpcService.prototype.gateway<typeof TraderGateway>>,
-  random: SeededRandom,
-): void {
-  const ignore = (): undefined => undefined;
-  switch (random.between(0, 9)) {
-    case 0:
-    case 1:
-    case 2:
-      return void trader.buy(`item ${random.next()}`, random.next()).catch(ignore);
-    case 3:
-      return void trader.stock().catch(ignore);
-    case 4:
-      return void trader.haggle(random.between(-1, 3)).catch(ignore);
-    case 5:
-      return void trader.survey().catch(ignore);
-    case 6:
-      return trader.gossip({ text: "a rumour", seen: new Date(random.between(0, 1e12)), tags: new Set(["a", "b"]) });
-    case 7:
-      return void trader.spoil("milk").catch(ignore);
-    case 8:
-      return trader.plan(random.pick(PLANS));
-    default:
-      return void trader.agenda().catch(ignore);
-  }
-}
-
 /** A market in virtual time, by a seed: everything happens to a turn that can. */
 async function market(messages: number, seed: number): Promise<ReadonlyMap<string, Lived>> {
   const random = new SeededRandom(seed);
@@ -78,7 +51,7 @@ async function market(messages: number, seed: number): Promise<ReadonlyMap<strin
     return { address, database, server: service.startServer(address, { ...traderOf(address), database }) };
   });
   for (let message = 0; message < messages; message += 1) {
-    say(service.gateway(TraderGateway, random.pick(TRADERS)), random);
+    saySomething(service.gateway(TraderGateway, random.pick(TRADERS)), random);
     if (random.chance(0.1)) await clock.advance(random.between(0, 300));
   }
   for (const address of TRADERS)
