@@ -40,7 +40,11 @@ export class FacetTaskHostFactory implements TaskHostFactory {
   }
 
   open(self: ResourceID, module: JobModuleReference): TaskHost {
-    this.#facet ??= this.#platform.facet(module);
+    if (this.#facet === undefined) {
+      this.#facet = this.#platform.facet(module);
+      // Any call loads it. Whether it could is seen at the first use.
+      this.#facet.missingPeers(self, [], 0).catch(() => undefined);
+    }
     return new FacetTaskHost({ self, module, facet: this.#facet, platform: this.#platform });
   }
 
@@ -66,6 +70,8 @@ class FacetTaskHost implements TaskHost {
   readonly #module: JobModuleReference;
   readonly #facet: TaskHostFacet;
   readonly #platform: FacetPlatform;
+  /** Linking that has not begun yet, by generation. */
+  readonly #rounds = new Map<number, LinkRound>();
 
   constructor(parts: {
     readonly self: ResourceID;
@@ -80,7 +86,7 @@ class FacetTaskHost implements TaskHost {
   }
 
   async submitTask(descriptor: TaskDeploymentDescriptor): Promise<void> {
-    await this.#linkPeers(descriptor);
+    await this.#linked(descriptor);
     const outcome = await loaded(() => this.#facet.submitTask(this.#self, descriptor));
     if (outcome.kind === "failure") throw fromErrorData(outcome.error);
   }
@@ -112,16 +118,30 @@ class FacetTaskHost implements TaskHost {
   }
 
   /**
-   * Hands the facet a link to every peer of the task. Links are made anew for every attempt number: a peer that lost its facet
-   * has lost its end of the old one.
+   * Settles when the facet has a link to every peer of the task. Links are made anew for every attempt number: a peer that lost its
+   * facet has lost its end of the old one. Tasks that are submitted together ask together.
    */
-  async #linkPeers(descriptor: TaskDeploymentDescriptor): Promise<void> {
-    const generation = descriptor.attemptNumber;
-    const peers = peersOf(descriptor);
-    for (const peer of await loaded(() => this.#facet.missingPeers(this.#self, peers, generation))) {
-      using link = await this.#openExchange(peer);
-      await this.#facet.addPeer(peer, link, generation);
-    }
+  #linked({ attemptNumber: generation, ...descriptor }: TaskDeploymentDescriptor): Promise<void> {
+    const round = this.#rounds.get(generation) ?? this.#beginRound(generation);
+    for (const peer of peersOf(descriptor)) round.peers.add(peer);
+    return round.done;
+  }
+
+  #beginRound(generation: number): LinkRound {
+    const peers = new Set<ResourceID>();
+    const link = async (): Promise<void> => {
+      this.#rounds.delete(generation);
+      const missing = await loaded(() => this.#facet.missingPeers(this.#self, [...peers], generation));
+      await Promise.all(missing.map((peer) => this.#link(peer, generation)));
+    };
+    const round = { peers, done: Promise.resolve().then(link) };
+    this.#rounds.set(generation, round);
+    return round;
+  }
+
+  async #link(peer: ResourceID, generation: number): Promise<void> {
+    using link = await this.#openExchange(peer);
+    await this.#facet.addPeer(peer, link, generation);
   }
 
   async #openExchange(peer: ResourceID): Promise<ExchangeLink & Disposable> {
@@ -136,6 +156,12 @@ class FacetTaskHost implements TaskHost {
   }
 }
 
+/** Links that some tasks need. */
+interface LinkRound {
+  readonly peers: Set<ResourceID>;
+  readonly done: Promise<void>;
+}
+
 /** The facet answers with outcomes; what it throws is the platform's: the isolate did not load, or was reset. */
 async function loaded<T>(call: () => Promise<T>): Promise<T> {
   try {
@@ -146,7 +172,7 @@ async function loaded<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-function peersOf(descriptor: TaskDeploymentDescriptor): readonly ResourceID[] {
+function peersOf(descriptor: Pick<TaskDeploymentDescriptor, "inputGates" | "resultPartitions">): readonly ResourceID[] {
   const producers = descriptor.inputGates.flatMap((gate) => gate.producers);
   const consumers = descriptor.resultPartitions.flatMap((partition) => partition.consumers);
   return [...new Set([...producers, ...consumers].map((peer) => peer.taskExecutor))];

@@ -11,6 +11,9 @@ import type { JobMasterServices } from "./job-master-services.ts";
 
 const DECLARE_RETRY_DELAY = seconds(1);
 
+/** What a job declares of itself. */
+export type JobNeed = Pick<ResourceRequirements, "slots" | "sleeps" | "module">;
+
 export interface ResourceManagerTarget {
   readonly jobId: JobID;
   readonly address: string;
@@ -25,18 +28,14 @@ export interface ResourceManagerTarget {
 export class ResourceManagerConnection {
   readonly #services: JobMasterServices;
   readonly #target: ResourceManagerTarget;
-  readonly #need: Pick<ResourceRequirements, "slots" | "sleeps">;
+  readonly #need: JobNeed;
   readonly #connection: RegisteredRpcConnection<
     ResourceManagerGateway,
     { readonly resourceManagerId: ResourceManagerId }
   >;
   readonly #heartbeats: HeartbeatManager<undefined, undefined>;
 
-  constructor(
-    services: JobMasterServices,
-    target: ResourceManagerTarget,
-    need: Pick<ResourceRequirements, "slots" | "sleeps">,
-  ) {
+  constructor(services: JobMasterServices, target: ResourceManagerTarget, need: JobNeed) {
     this.#services = services;
     this.#target = target;
     this.#need = need;

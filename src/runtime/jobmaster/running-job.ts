@@ -70,6 +70,7 @@ export class RunningJob {
     });
     this.#resourceManager = new ResourceManagerConnection(services, resourceManager, {
       slots: this.#pool.required,
+      module: job.jobGraph.module,
       ...(storage.sleeps === 0 ? {} : { sleeps: storage.sleeps }),
     });
     this.#checkpointStorage = new CheckpointStorage(objects, cluster, this.jobId);

@@ -1,4 +1,5 @@
 import type { AllocationID, InstanceID, JobID, ResourceID } from "../../common/ids.ts";
+import type { JobModuleReference } from "../jobgraph/job-graph.ts";
 
 /** What a slot has; every slot is alike until resources are declared per operator. */
 export interface ResourceProfile {
@@ -32,6 +33,8 @@ export interface ResourceRequirements {
   readonly slots: number;
   /** The job's sleeps that are over; absent: none. */
   readonly sleeps?: number;
+  /** What the job's workers will run: they load it while they register. */
+  readonly module?: JobModuleReference;
 }
 
 /** A TaskExecutor as the ResourceManager knows it. */

@@ -1,5 +1,6 @@
 import type { JobID } from "../../common/ids.ts";
 import type { EndpointStorage } from "../../rpc/ports/storage.ts";
+import type { JobModuleReference } from "../jobgraph/job-graph.ts";
 import type { JobMasterId } from "../jobmaster/job-master-id.ts";
 import { storedValue } from "../stored-value.ts";
 
@@ -9,6 +10,7 @@ export interface RegisteredJob {
   readonly jobMasterAddress: string;
   readonly jobMasterId: JobMasterId;
   readonly requiredSlots: number;
+  readonly module?: JobModuleReference;
   /** The JobMaster that declared {@link requiredSlots}; until the current one has, nothing is allocated for it. */
   readonly declaredBy?: JobMasterId;
   /** Index of the job's next worker: no index is used twice. */

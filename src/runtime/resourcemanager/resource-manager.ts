@@ -137,7 +137,7 @@ export class ResourceManager
   }
 
   declareRequiredResources(jobMasterId: JobMasterId, requirements: ResourceRequirements): Acknowledge {
-    const { jobId, jobMasterAddress, slots, sleeps = 0 } = requirements;
+    const { jobId, jobMasterAddress, slots, sleeps = 0, module } = requirements;
     const job = this.#jobs.get(jobId);
     if (job === undefined || job.jobMasterId !== jobMasterId) {
       throw new SluiceException("RESOURCE_MANAGER", `JobMaster ${jobMasterId} of job ${jobId} is not registered`);
@@ -146,7 +146,8 @@ export class ResourceManager
       throw new SluiceException("RESOURCE_MANAGER", `slots: expected a non-negative integer, got ${slots}`);
     }
     const { suspended, ...awake } = job;
-    this.#jobs.put({ ...awake, jobMasterAddress, requiredSlots: slots, declaredBy: jobMasterId, sleeps });
+    const need = { requiredSlots: slots, ...(module === undefined ? {} : { module }) };
+    this.#jobs.put({ ...awake, ...need, jobMasterAddress, declaredBy: jobMasterId, sleeps });
     // A sleep that began before it was declared over may be heard of in between.
     if (suspended === true) this.#monitorJobManager(awake);
     this.#reconcileSoon(jobId);

@@ -276,13 +276,15 @@ export class SlotManager {
   }
 
   #sendStart(worker: Worker): void {
-    const { resourceManagerId, address } = this.#services;
+    const { resourceManagerId, address, jobs } = this.#services;
+    const module = jobs.get(worker.jobId)?.module;
     this.#once(worker, (gateway) =>
       gateway.startTaskExecutor({
         jobId: worker.jobId,
         resourceManagerAddress: address,
         resourceManagerId,
         slots: worker.slots.length,
+        ...(module === undefined ? {} : { module }),
       }),
     );
   }

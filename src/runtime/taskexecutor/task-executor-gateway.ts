@@ -1,6 +1,7 @@
 import type { Acknowledge } from "../../common/acknowledge.ts";
 import type { AllocationID, ExecutionAttemptID, JobID } from "../../common/ids.ts";
 import { ask, defineGateway, tell, type GatewayOf } from "../../rpc/gateway-descriptor.ts";
+import type { JobModuleReference } from "../jobgraph/job-graph.ts";
 import type { JobMasterId } from "../jobmaster/job-master-id.ts";
 import type { CheckpointOptions } from "../messages/checkpoint-messages.ts";
 import type { AllocatedSlotReport } from "../messages/heartbeat-payloads.ts";
@@ -16,6 +17,8 @@ export interface TaskExecutorStart {
   readonly resourceManagerAddress: string;
   readonly resourceManagerId: ResourceManagerId;
   readonly slots: number;
+  /** What its tasks will run. */
+  readonly module?: JobModuleReference;
 }
 
 /**

@@ -65,6 +65,8 @@ export class TaskExecutor extends RpcEndpoint implements HandlerOf<typeof TaskEx
     if (known === undefined) {
       this.storage.put(START_KEY, start);
       this.#open(start);
+      // Registrations and slots take as long as loading does.
+      if (start.module !== undefined) this.#worker?.tasks.prepare(start.module);
     } else if (known.jobId !== start.jobId || known.resourceManagerId !== start.resourceManagerId) {
       throw new SluiceException(
         "TASK_MANAGER",

@@ -72,7 +72,8 @@ export interface CheckpointAcknowledgements {
 /** Opens hosts; supplied by the entrypoint. */
 export interface TaskHostFactory {
   /**
-   * The host of this TaskExecutor for `module`; loaded at the first use, the same one afterwards.
+   * The host of this TaskExecutor for `module`; it may load at once, and says at its first use whether it could. The same one
+   * until it is closed.
    *
    * @param self name under which peers open exchanges to this host.
    */

@@ -3,6 +3,7 @@ import type { Acknowledge } from "../../common/acknowledge.ts";
 import { SluiceException } from "../../common/exceptions.ts";
 import type { AllocationID, ExecutionAttemptID, ResourceID } from "../../common/ids.ts";
 import type { Later } from "../../rpc/later.ts";
+import type { JobModuleReference } from "../jobgraph/job-graph.ts";
 import type { DeclineCheckpoint } from "../messages/checkpoint-messages.ts";
 import type { TaskExecutorToJobMasterPayload } from "../messages/heartbeat-payloads.ts";
 import { isTerminalExecutionState } from "../messages/execution-state.ts";
@@ -99,10 +100,15 @@ export class TaskRunner {
     return this.#tasks.deployed();
   }
 
+  /** Opens the host, which may load from now on. @returns the one that is open. */
+  prepare(module: JobModuleReference): TaskHost {
+    return (this.#host ??= this.#watchdog.watch(this.#hosts.open(this.#self, module)));
+  }
+
   /** Takes a task; how it goes is reported. @returns false if the attempt is here already (DEP-01). */
   submit(descriptor: TaskDeploymentDescriptor): boolean {
     const { attemptId, allocationId, jobId, attemptNumber, jobVertexId, subtaskIndex } = descriptor;
-    const host = (this.#host ??= this.#watchdog.watch(this.#hosts.open(this.#self, descriptor.module)));
+    const host = this.prepare(descriptor.module);
     if (!this.#tasks.add({ attemptId, allocationId, jobId }, { attemptNumber, jobVertexId, subtaskIndex })) {
       return false;
     }

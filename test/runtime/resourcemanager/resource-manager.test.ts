@@ -67,10 +67,10 @@ class World extends ControlPlaneWorld {
     return this.gateway(ResourceManagerGateway, ADDRESS);
   }
 
-  async need(slots: number, master = epoch(1)): Promise<void> {
+  async need(slots: number, master = epoch(1), sleeps = 0): Promise<void> {
     await this.settled(this.resourceManager.registerJobMaster(master, JOB_MASTER, jobId));
     await this.settled(
-      this.resourceManager.declareRequiredResources(master, { jobId, jobMasterAddress: JOB_MASTER, slots }),
+      this.resourceManager.declareRequiredResources(master, { jobId, jobMasterAddress: JOB_MASTER, slots, sleeps }),
     );
   }
 
@@ -120,6 +120,15 @@ describe("ResourceManager", () => {
       slotsTotal: 4,
       slotsFree: 0,
     });
+  });
+
+  it("tells its workers what they will run, so that they load it while they register", async () => {
+    using world = new World();
+    const { module } = testingJobGraph();
+    await world.settled(world.resourceManager.registerJobMaster(epoch(1), JOB_MASTER, jobId));
+    const need = { jobId, jobMasterAddress: JOB_MASTER, slots: 2, module };
+    await world.settled(world.resourceManager.declareRequiredResources(epoch(1), need));
+    expect(world.sent("startTaskExecutor")).toMatchObject([[{ jobId, slots: 2, module }]]);
   });
 
   it("HB-08 refuses declarations of strangers and of superseded JobMasters, and registrations of the latter", async () => {
@@ -343,5 +352,30 @@ describe("ResourceManager", () => {
     expect(await world.workers()).toEqual(["te-0 0 free"]);
     await world.clock.advance(51 * SECOND);
     expect(world.sent("disconnectTaskManager")).toHaveLength(1);
+  });
+
+  it("releases the workers of a job that sleeps, keeps no timer for it, and gives it others when it wakes", async () => {
+    using world = new World();
+    await world.need(3);
+    await world.register(0);
+    await world.register(1);
+    await world.settled(world.resourceManager.suspendJob(jobId, epoch(1), 1));
+    await world.clock.settle();
+    expect(world.released()).toEqual(["te-0", "te-1"]);
+    expect(world.stored(ADDRESS)).toEqual({ keys: [`job/${jobId}`], timers: [] });
+    expect(world.clock.pending).toBe(0);
+    world.service.restart(ADDRESS);
+    await world.clock.advance(600 * SECOND);
+    expect(world.stored(ADDRESS)).toEqual({ keys: [`job/${jobId}`], timers: [] });
+    await world.need(3, epoch(1), 1);
+    expect(world.started()).toEqual(["te-0", "te-1", "te-2", "te-3"]);
+    await world.register(2);
+    // A repeat that was under way all the time.
+    await world.settled(world.resourceManager.suspendJob(jobId, epoch(1), 1));
+    await world.clock.settle();
+    expect(await world.workers()).toEqual(["te-2 0 free"]);
+    await world.settled(world.resourceManager.suspendJob(jobId, epoch(1), 2));
+    await world.clock.settle();
+    expect(await world.workers()).toEqual([]);
   });
 });

@@ -5,6 +5,7 @@ import type { Epoch } from "../../../src/rpc/fencing/epoch.ts";
 import { JobMasterGateway } from "../../../src/runtime/jobmaster/job-master-gateway.ts";
 import type { JobMasterId } from "../../../src/runtime/jobmaster/job-master-id.ts";
 import type { SlotRequest } from "../../../src/runtime/messages/slot-request.ts";
+import type { TaskRefusal } from "../../../src/runtime/messages/task-deployment-batch.ts";
 import type { TaskDeploymentDescriptor } from "../../../src/runtime/messages/task-deployment-descriptor.ts";
 import type { TaskExecutionState } from "../../../src/runtime/messages/task-execution-state.ts";
 import {
@@ -17,6 +18,7 @@ import {
 import { ResourceManagerGateway } from "../../../src/runtime/resourcemanager/resource-manager-gateway.ts";
 import type { ResourceManagerId } from "../../../src/runtime/resourcemanager/resource-manager-id.ts";
 import { TaskExecutorGateway } from "../../../src/runtime/taskexecutor/task-executor-gateway.ts";
+import type { TaskExecutorStart } from "../../../src/runtime/taskexecutor/task-executor-gateway.ts";
 import { TaskExecutor } from "../../../src/runtime/taskexecutor/task-executor.ts";
 import { ScriptedTaskHosts } from "../../../src/testing/scripted-task-host.ts";
 import type { TaskScript } from "../../../src/testing/scripted-task-host.ts";
@@ -86,13 +88,14 @@ export class TaskExecutorWorld extends ControlPlaneWorld {
     return this.gateway(TaskExecutorGateway, ADDRESS);
   }
 
-  async started(): Promise<void> {
+  async started(change: Partial<TaskExecutorStart> = {}): Promise<void> {
     await this.settled(
       this.taskExecutor.startTaskExecutor({
         jobId: JOB_ID,
         resourceManagerAddress: RESOURCE_MANAGER,
         resourceManagerId: resourceManagerId(1),
         slots: 2,
+        ...change,
       }),
     );
   }
@@ -146,6 +149,30 @@ export class TaskExecutorWorld extends ControlPlaneWorld {
         jobMasterId(epoch),
       ),
     );
+  }
+
+  /** One batch of tasks. @param tasks attempts by number, and their slots. */
+  submitBatch(tasks: readonly (readonly [number: number, slot: number])[], epoch = 1): Promise<readonly TaskRefusal[]> {
+    const { name, module, hash, configuration, vertices } = testingJobGraph();
+    const [vertex] = vertices;
+    if (vertex === undefined) throw new Error("the testing job has no vertex");
+    const { id: jobVertexId, name: taskName, parallelism, maxParallelism } = vertex;
+    const batch = {
+      jobId: JOB_ID,
+      jobName: name,
+      module,
+      graphHash: hash,
+      configuration,
+      vertices: [{ jobVertexId, taskName, parallelism, maxParallelism, inputs: [], outputs: [] }],
+      tasks: tasks.map(([number, slot]) => ({
+        vertex: 0,
+        subtaskIndex: number,
+        attemptId: attempt(number),
+        attemptNumber: 0,
+        allocationId: allocation(slot),
+      })),
+    };
+    return this.settled(this.taskExecutor.submitTasks(batch, jobMasterId(epoch)));
   }
 
   /** The slots as told to the ResourceManager in answer to a heartbeat. */

@@ -185,6 +185,33 @@ describe("a TaskExecutor's tasks", () => {
     );
   });
 
+  it("DEP-01 in one call: each is taken or refused for itself", async () => {
+    using world = new TaskExecutorWorld();
+    const refusedOf = async (...batch: Parameters<typeof world.submitBatch>): Promise<readonly unknown[]> =>
+      (await world.submitBatch(...batch)).map(({ attemptId, error }) => [attemptId, error.code, error.retryable]);
+    expect(await refusedOf([[1, 0]])).toEqual([[attempt(1), "TASK_SUBMISSION", true]]);
+    await world.started();
+    await world.request(0);
+    const tasks = [
+      [1, 0],
+      [2, 1],
+      [3, 0],
+    ] as const;
+    expect(await refusedOf(tasks, 2)).toHaveLength(3);
+    expect(await refusedOf(tasks)).toEqual([[attempt(2), "TASK_SUBMISSION", true]]);
+    expect(await refusedOf([[3, 0]])).toEqual([[attempt(3), "TASK_SUBMISSION", false]]);
+    expect(world.hosts.load.get(RESOURCE_ID)).toBe(2);
+  });
+
+  it("find their host loading, if the ResourceManager has said what it will run", async () => {
+    using world = new TaskExecutorWorld();
+    await world.started({ module: testingJobGraph().module });
+    expect(world.hosts.load.get(RESOURCE_ID)).toBe(0);
+    world.taskExecutor.releaseTaskExecutor(resourceManagerId(1)).catch(() => undefined);
+    await world.clock.settle();
+    expect(world.hosts.load.size).toBe(0);
+  });
+
   it("DEP-02 make their slot ACTIVE themselves", async () => {
     using world = new TaskExecutorWorld();
     world.fate = ({ method }) => (method === "offerSlots" ? "lose-reply" : "deliver");
