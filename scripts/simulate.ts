@@ -10,8 +10,7 @@
 import { parseArgs } from "node:util";
 import pc from "picocolors";
 import { runMutants } from "../test/simulation/run-mutants.ts";
-import { runSeeds } from "../test/simulation/run-seeds.ts";
-import { simulateCluster } from "../test/simulation/simulate-cluster.ts";
+import { runSeeds, simulate } from "../test/simulation/run-seeds.ts";
 
 const DEFAULT_SEEDS = 300;
 const MUTANT_SEEDS = 500;
@@ -43,7 +42,7 @@ const integer = (name: string, text: string): number => {
 };
 
 async function oneSeed(seed: number): Promise<boolean> {
-  const { violations, ...rest } = await simulateCluster(seed, options.json ? {} : { print });
+  const { violations, ...rest } = await simulate(seed, options.json ? {} : { print });
   if (options.json) print(JSON.stringify({ ...rest, violations }));
   else {
     print(

@@ -14,7 +14,7 @@ import type { InMemoryObjectStore } from "../../src/testing/in-memory-object-sto
 import type { SimulatedObject } from "../../src/testing/simulation/simulated-object.ts";
 import type { SimulatedPlatform } from "../../src/testing/simulation/simulated-platform.ts";
 import type { CheckpointInvariants } from "./checkpoint-invariants.ts";
-import { storedAt, storedUnder, timersOf } from "./stored-state.ts";
+import { keysOf, storedAt, storedUnder, timersOf } from "./stored-state.ts";
 import type { TaskRegistry } from "./task-registry.ts";
 import type { Violations } from "./violations.ts";
 
@@ -129,6 +129,12 @@ export class ControlPlaneInvariants {
     if (graph === undefined) return;
     const end = storedAt<{ readonly status: JobStatus }>(object, "terminal")?.status;
     checkpoints.stored(graph, storedUnder<CheckpointPointer>(object, "checkpoint/"), end !== undefined);
+    const sleep = storedAt<{ readonly waking: boolean }>(object, "sleep");
+    const unread = keysOf(object).filter((key) => key.startsWith("inlet-batch/"));
+    violations.require(
+      sleep?.waking !== false || unread.length === 0 || end !== undefined,
+      `job ${jobId} sleeps although nobody has read ${unread.join(", ")}`,
+    );
     const known = this.#ends.get(jobId);
     violations.require(known === undefined || known === end, `job ${jobId} ended as ${known}, then was ${end}`);
     if (end !== undefined) this.#ends.set(jobId, end);

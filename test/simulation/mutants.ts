@@ -143,4 +143,28 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'this.#storage.put("checkpoint-ids", upTo);',
     replace: "void upTo;",
   },
+  {
+    name: "a job sleeps on a checkpoint from before its last work",
+    file: "src/runtime/jobmaster/quiescence.ts",
+    find: "covered &&= idle.sinceCheckpointId !== undefined && idle.sinceCheckpointId <= (checkpointId ?? 0);",
+    replace: "covered ||= idle.sinceCheckpointId === 0;",
+  },
+  {
+    name: "a job sleeps although something was sent to it",
+    file: "src/runtime/jobmaster/job-inlets.ts",
+    find: "return this.#inlet(inlet).records <= read;",
+    replace: "return read >= 0;",
+  },
+  {
+    name: "a batch that is sent again is stored again",
+    file: "src/runtime/jobmaster/job-inlets.ts",
+    find: "producer.sequence <= last;",
+    replace: "producer.sequence < last;",
+  },
+  {
+    name: "a job that sleeps forgets when to wake",
+    file: "src/runtime/jobmaster/job-master.ts",
+    find: "this.timers.set(WAKE_UP, stored.dueMillis);",
+    replace: "void WAKE_UP;",
+  },
 ];

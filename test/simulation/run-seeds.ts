@@ -1,7 +1,8 @@
 import type { FaultCounts } from "../../src/testing/simulation/faults.ts";
 import { FAULT_KINDS, noFaultsYet } from "../../src/testing/simulation/faults.ts";
 import { simulateCluster } from "./simulate-cluster.ts";
-import type { SimulationResult } from "./simulate-cluster.ts";
+import { simulateQuiescence } from "./simulate-quiescence.ts";
+import type { SimulationOptions, SimulationResult } from "./simulate-cluster.ts";
 
 export interface SeedsSummary {
   readonly seeds: number;
@@ -19,6 +20,15 @@ export interface SeedsRequest {
   readonly onResult?: (result: SimulationResult) => void;
 }
 
+/** The last of so many seeds is a run of jobs that sleep. */
+const QUIESCENT_EVERY = 10;
+
+/** The run of a seed. */
+export function simulate(seed: number, options: SimulationOptions = {}): Promise<SimulationResult> {
+  const isQuiescent = seed % QUIESCENT_EVERY === QUIESCENT_EVERY - 1;
+  return isQuiescent ? simulateQuiescence(seed, options) : simulateCluster(seed, options);
+}
+
 /** One run after the other. */
 export async function runSeeds({
   from,
@@ -31,7 +41,7 @@ export async function runSeeds({
   let violations = 0;
   let virtualMillis = 0;
   while (seeds < count && violations < stopAfter) {
-    const result = await simulateCluster(from + seeds);
+    const result = await simulate(from + seeds);
     seeds += 1;
     if (result.violations.length > 0) violations += 1;
     virtualMillis += result.virtualMillis;

@@ -23,6 +23,7 @@ import { SimulatedTaskHosts } from "../../src/testing/simulation/simulated-task-
 import { CheckpointInvariants } from "./checkpoint-invariants.ts";
 import { ControlPlaneInvariants } from "./control-plane-invariants.ts";
 import { REAL_JOBS } from "./jobs.ts";
+import type { RealJob } from "./jobs.ts";
 import { MessageInvariants } from "./message-invariants.ts";
 import { keysOf, timersOf } from "./stored-state.ts";
 import { TaskRegistry } from "./task-registry.ts";
@@ -33,6 +34,8 @@ export interface SimulatedClusterOptions {
   readonly rates: FaultRates;
   readonly log?: Logger | undefined;
   readonly print?: (line: string) => void;
+  /** Default {@link REAL_JOBS}. */
+  readonly programs?: readonly RealJob[];
 }
 
 /** A whole cluster, real code, on the simulated platform, watched by every invariant. */
@@ -49,8 +52,10 @@ export class SimulatedCluster {
   readonly failingJobs = new Set<JobID>();
   readonly #hosts: SimulatedTaskHosts;
   readonly #scripted: ScriptedTaskHosts;
+  readonly #programs: readonly RealJob[];
 
-  constructor({ seed, rates, log = silentLogger, print }: SimulatedClusterOptions) {
+  constructor({ seed, rates, log = silentLogger, print, programs = REAL_JOBS }: SimulatedClusterOptions) {
+    this.#programs = programs;
     this.platform = new SimulatedPlatform({
       seed,
       rates,
@@ -77,7 +82,11 @@ export class SimulatedCluster {
       tasks: this.tasks,
       checkpoints: this.checkpoints,
     });
-    this.#hosts = new SimulatedTaskHosts({ platform: this.platform, objects: this.objects, definitionOf });
+    this.#hosts = new SimulatedTaskHosts({
+      platform: this.platform,
+      objects: this.objects,
+      definitionOf: (module) => this.#definitionOf(module),
+    });
     this.#scripted = new ScriptedTaskHosts(time.clockOf(this), {
       failWhenRunning: ({ jobId }) =>
         this.failingJobs.has(jobId) ? new Error("simulated: it always fails") : undefined,
@@ -161,7 +170,7 @@ export class SimulatedCluster {
     const real = this.#hosts.factoryFor(activation);
     const scripted = this.#scripted;
     const factory: TaskHostFactory = {
-      open: (self, module) => (isReal(module) ? real : scripted).open(self, module),
+      open: (self, module) => (this.#isReal(module) ? real : scripted).open(self, module),
       close: async (self) => {
         await real.close(self);
         if (!activation.superseded) await scripted.close(self);
@@ -172,14 +181,14 @@ export class SimulatedCluster {
     for (const self of scripted.load.keys()) if (self === name) scripted.lose(self);
     return this.tasks.watch(factory, activation);
   }
-}
 
-function isReal(module: JobModuleReference): boolean {
-  return REAL_JOBS.some(({ name }) => name === module.name);
-}
+  #isReal(module: JobModuleReference): boolean {
+    return this.#programs.some(({ name }) => name === module.name);
+  }
 
-function definitionOf(module: JobModuleReference): JobDefinition {
-  const job = REAL_JOBS.find(({ name }) => name === module.name);
-  if (job === undefined) throw new Error(`no job ${module.name}`);
-  return job.definition;
+  #definitionOf(module: JobModuleReference): JobDefinition {
+    const job = this.#programs.find(({ name }) => name === module.name);
+    if (job === undefined) throw new Error(`no job ${module.name}`);
+    return job.definition;
+  }
 }

@@ -70,10 +70,10 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
     const { job, terminalInfo } = storage;
     if (job === undefined) return;
     if (terminalInfo !== undefined) return this.#handOver(terminalInfo, storage, job);
-    const { sleep, sleepingInfo } = storage;
-    if (sleep?.waking === false && sleepingInfo !== undefined) return this.#sleep(sleepingInfo, storage, job);
     // Peers rely on memory that is gone: they must tell this life from the one before.
     this.grantEpoch();
+    const { sleep, sleepingInfo } = storage;
+    if (sleep?.waking === false && sleepingInfo !== undefined) return this.#sleep(sleepingInfo, storage, job);
     if (sleep === undefined) this.#run(job, reason);
     else this.#run(job, "woken", sleepingInfo);
   }

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { milliseconds, seconds } from "../../../src/common/duration.ts";
+import { SluiceException } from "../../../src/common/exceptions.ts";
 import { brandId } from "../../../src/common/ids.ts";
 import type { JobID } from "../../../src/common/ids.ts";
 import { types } from "../../../src/common/types/type-factories.ts";
-import type { PushedRecords } from "../../../src/runtime/messages/pushed-records.ts";
+import { inletKey, type PushedRecords } from "../../../src/runtime/messages/pushed-records.ts";
 import { isGloballyTerminal } from "../../../src/runtime/messages/job-status.ts";
 import { clusterName, jobMasterAddress } from "../../../src/runtime/object-name.ts";
 import { defineJob } from "../../../src/streaming/api/define-job.ts";
@@ -73,9 +74,13 @@ function pushed(parallelism: number): JobDefinition {
   });
 }
 
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
 function batch(...values: readonly number[]): PushedRecords {
   const lines = values.map((value) => JSON.stringify({ sensor: "a", time: value, value }));
-  return { bytes: new TextEncoder().encode(lines.join("\n")), records: lines.length };
+  return { bytes: encode(lines.join("\n")), records: lines.length };
 }
 
 class Run implements Disposable {
@@ -293,5 +298,32 @@ describe("records that are sent to a job", () => {
     await run.cluster.resolve(dispatcher.cancelJob(JOB_ID));
     expect(await run.end()).toBe("CANCELED");
     await expect(run.cluster.resolve(run.push(batch(1)))).rejects.toMatchObject({ code: "CONFLICT" });
+  });
+
+  it("that were stored by a JobMaster that died before it could say so are known again by their sequence", async () => {
+    using run = await Run.start(pushed(2));
+    const head = JSON.stringify({ records: 2, producer: { id: "test", sequence: 1 } });
+    const orphan = `${head}\n${new TextDecoder().decode(batch(1, 2).bytes)}`;
+    await run.cluster.objects.put(`v1/default/jobs/${JOB_ID}/${inletKey("readings", 0)}`, encode(orphan));
+    expect(await run.cluster.resolve(run.push(batch(1, 2), 1))).toEqual({ kind: "duplicate" });
+    expect(await run.cluster.resolve(run.push(batch(3), 2))).toEqual({ kind: "accepted" });
+    await run.cluster.until(async () => (await run.values()).length >= 3);
+    expect(await run.values()).toEqual([1, 2, 3]);
+  });
+
+  it("are refused while too many wait to be stored", async () => {
+    using run = await Run.start(pushed(1));
+    await run.cluster.until(() => run.asleep);
+    const sent = Array.from({ length: 70 }, (_, value) =>
+      run.push(batch(value)).then(
+        () => "accepted",
+        (error: unknown) => (SluiceException.is(error, "QUOTA_EXCEEDED") && error.retryable ? "refused" : error),
+      ),
+    );
+    const outcomes = await run.cluster.resolve(Promise.all(sent));
+    const accepted = outcomes.filter((outcome) => outcome === "accepted").length;
+    expect(outcomes.filter((outcome) => outcome === "refused")).toHaveLength(70 - accepted);
+    expect(accepted).toBe(64);
+    await run.cluster.until(async () => (await run.values()).length >= accepted);
   });
 });
