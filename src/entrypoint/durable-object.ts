@@ -9,7 +9,7 @@ import type { GatewayDescriptor, HandlerOf } from "../rpc/gateway-descriptor.ts"
 import type { IncomingHead } from "../rpc/incoming-message.ts";
 import type { RpcEndpoint } from "../rpc/rpc-endpoint.ts";
 import type { HeldSession } from "../rpc/session/session-acceptor.ts";
-import type { PackedFrame, Session } from "../rpc/session/session-protocol.ts";
+import type { Session } from "../rpc/session/session-protocol.ts";
 import { DurableObjectAlarm } from "../storage/durable-object/durable-object-alarm.ts";
 import { DurableObjectDatabase } from "../storage/durable-object/durable-object-database.ts";
 import { DurableObjectHost } from "../transport/durable-object/durable-object-host.ts";
@@ -118,11 +118,11 @@ class SessionTarget extends RpcTarget implements Session, Disposable {
     this.#event = event;
   }
 
-  batch(batch: unknown): Promise<PackedFrame> {
+  batch(batch: unknown): ReturnType<HeldSession["batch"]> {
     return this.#session.batch(batch);
   }
 
-  replies(received: unknown): Promise<PackedFrame> {
+  replies(received: unknown): ReturnType<HeldSession["replies"]> {
     this.#event?.("replies");
     return this.#session.replies(received);
   }

@@ -7,6 +7,7 @@ import { requireMessageSize, serializable } from "./rpc-invocation.ts";
 
 /** Carries each message as an envelope of its own. */
 export class EnvelopeChannel implements MessageChannel {
+  readonly turnMillis = undefined;
   readonly keepsInMemory = false;
   readonly #channel: RpcChannel;
   readonly #address: string;

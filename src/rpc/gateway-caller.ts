@@ -17,6 +17,8 @@ export interface GatewayCaller {
   readonly peers: PeerTracker;
   /** Undefined for a caller that is no endpoint; the same object while it says the same. */
   readonly sender: SenderIdentity | undefined;
+  /** What time it is; in a turn, the turn's. */
+  now(): number;
   /** Of the running turn. */
   context(): CallContext;
   /** Ids of requests are this and a number, together unique over all activations of all callers. */

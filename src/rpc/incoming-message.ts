@@ -34,6 +34,8 @@ export interface IncomingMessage {
   /** Given if nobody else holds the arguments: about how large they are. */
   readonly argumentBytes: number | undefined;
   readonly remainingMillis: number | null;
+  /** When it arrived. */
+  readonly receivedMillis: number;
   readonly depth: number;
   readonly chain: readonly string[];
   readonly trace: string | null;
@@ -54,13 +56,19 @@ export class EnvelopeMessage implements IncomingMessage {
   readonly head: RequestEnvelope;
   served: ServedMethod | undefined;
   readonly argumentBytes = undefined;
+  readonly receivedMillis: number;
   readonly #address: string;
   readonly #settle: (reply: ReplyEnvelope) => void;
   #value: WireValue;
 
-  constructor(envelope: RequestEnvelope, address: string, settle: (reply: ReplyEnvelope) => void) {
+  constructor(
+    envelope: RequestEnvelope,
+    at: { readonly address: string; readonly nowMillis: number },
+    settle: (reply: ReplyEnvelope) => void,
+  ) {
     this.head = envelope;
-    this.#address = address;
+    this.receivedMillis = at.nowMillis;
+    this.#address = at.address;
     this.#settle = settle;
   }
 

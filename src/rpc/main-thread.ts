@@ -73,6 +73,8 @@ export class MainThread {
   readonly #owners: string[] = [];
   #gate: Gate = "closed";
   #draining = false;
+  // What time it was when the last turn ended, while nothing but turns can have run since.
+  #runMillis: number | undefined;
 
   constructor(options: MainThreadOptions) {
     this.#options = options;
@@ -151,6 +153,17 @@ export class MainThread {
     } else if (!this.#mailbox.offer(work)) return false;
     this.#drain();
     return true;
+  }
+
+  /** Whatever `body` posts is worked off without anything between; a clock reading a turn is saved. */
+  run(nowMillis: number, body: () => void): void {
+    const outer = this.#runMillis;
+    this.#runMillis = nowMillis;
+    try {
+      body();
+    } finally {
+      this.#runMillis = outer;
+    }
   }
 
   /** Whether the next piece of work, whatever it is, runs at once. */
@@ -356,7 +369,7 @@ export class MainThread {
 
   #execute(work: Work): void {
     const { clock, database } = this.#options;
-    const nowMillis = clock.now();
+    const nowMillis = this.#runMillis ?? clock.now();
     const refusal = work.admit?.(nowMillis);
     if (refusal !== undefined) return work.settle({ ok: false, error: refusal });
     const turn = new Turn(this, work, nowMillis);
@@ -369,6 +382,7 @@ export class MainThread {
         result = runAsTurn(turn, work.turns !== "sync", { run });
       }
     } catch (thrown) {
+      if (this.#runMillis !== undefined) this.#runMillis = clock.now();
       turn.fail();
       this.#options.onUndone(thrown);
       work.settle({ ok: false, error: fromUnknown(thrown) });
@@ -377,6 +391,7 @@ export class MainThread {
     }
     turn.succeed();
     const endMillis = clock.now();
+    if (this.#runMillis !== undefined) this.#runMillis = endMillis;
     const took = endMillis - nowMillis;
     if (took >= this.#options.slowTurnMillis) this.#options.log.warn(`slow turn: ${work.label} took ${took} ms`);
     this.#finish(work, turn, { result, endMillis });

@@ -60,7 +60,6 @@ export class MessageTurn implements Work {
   readonly #served: ServedMethod;
   readonly #args: readonly unknown[];
   readonly #stream: StreamRequest | undefined;
-  readonly #arrivedMillis: number;
   readonly #deadlineMillis: number | undefined;
   #context: CallContext | undefined;
   #observe: CallObserver | undefined;
@@ -81,8 +80,8 @@ export class MessageTurn implements Work {
     this.#stream = stream;
     this.bytes = bytes;
     this.sender = message.head.sender ?? undefined;
-    this.#arrivedMillis = host.clock.now();
-    this.#deadlineMillis = message.remainingMillis === null ? undefined : this.#arrivedMillis + message.remainingMillis;
+    this.#deadlineMillis =
+      message.remainingMillis === null ? undefined : message.receivedMillis + message.remainingMillis;
   }
 
   get control(): boolean {
@@ -139,7 +138,7 @@ export class MessageTurn implements Work {
     const isTell = this.#message.head.kind === "tell";
     this.#startedMillis = nowMillis;
     meter.calls += 1;
-    meter.waitedMillis.add(nowMillis - this.#arrivedMillis);
+    meter.waitedMillis.add(nowMillis - this.#message.receivedMillis);
     if (isTell) this.#answer();
     const result = this.#stream === undefined ? this.#handle() : this.#serve(this.#stream);
     if (isTell || isPending(result)) return result;
@@ -198,7 +197,7 @@ export class MessageTurn implements Work {
       trace,
       sender: this.sender,
       args: this.#args,
-      waitedMillis: nowMillis - this.#arrivedMillis,
+      waitedMillis: nowMillis - this.#message.receivedMillis,
     };
     try {
       this.#observe = applyFilters(this.#to.filters, call, fromUnknown);

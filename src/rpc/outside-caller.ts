@@ -15,6 +15,7 @@ export function outsideCaller(ports: Pick<HostPorts, "rpcService" | "clock" | "i
     filters: rpcService.filters?.outgoing ?? [],
     peers: new PeerTracker(),
     sender: undefined,
+    now: () => clock.now(),
     context: () => ROOT_CONTEXT,
     requestIdPrefix: `${name}:`,
     nextRequestNumber: () => (requests += 1),

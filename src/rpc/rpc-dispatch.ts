@@ -84,7 +84,7 @@ export class RpcDispatch {
   }
 
   receive(message: unknown, target: DispatchTarget): Promise<ReplyEnvelope> {
-    const { address, identity } = this.#options;
+    const { address, identity, ports } = this.#options;
     let envelope: RequestEnvelope;
     try {
       envelope = parseRequestEnvelope(message);
@@ -92,7 +92,8 @@ export class RpcDispatch {
       this.#deadLetter("malformed", "a message", error);
       return Promise.resolve(errorReply({ id: "", address, by: identity }, error));
     }
-    return new Promise((resolve) => this.accept(new EnvelopeMessage(envelope, address, resolve), target));
+    const at = { address, nowMillis: ports.clock.now() };
+    return new Promise((resolve) => this.accept(new EnvelopeMessage(envelope, at, resolve), target));
   }
 
   /** {@link receive} of a checked message; answers it at once if its turn has ended by then. */

@@ -43,7 +43,7 @@ export interface RpcEndpointOptions {
   readonly filters?: CallFilters;
   /**
    * Keeps the last turns in the endpoint's storage, for replay (`sluice/testing`). Default: none. Needs `sync` gateways
-   * without streams. Every event then makes a durable write, and what it sends waits for it.
+   * without streams. Turns that write something durable are kept by the same write, others within a second.
    */
   readonly messageLog?: MessageLogOptions;
 }
@@ -138,6 +138,7 @@ export abstract class RpcEndpoint {
       get sender() {
         return self();
       },
+      now: () => mainThread.now(),
       context: () => mainThread.turn?.work.context ?? ROOT_CONTEXT,
       requestIdPrefix: `${address}@${identity.incarnation}:`,
       nextRequestNumber: () => (this.#requests += 1),

@@ -223,7 +223,7 @@ export class RpcInvocationHandler implements CallSite {
     { timeout, signal }: CallOptions,
   ): OutgoingAsk {
     const { args, context, observe } = call;
-    const madeMillis = this.#caller.clock.now();
+    const madeMillis = this.#channel.turnMillis ?? this.#caller.now();
     const ownMillis = madeMillis + (timeout ?? method.limitMillis);
     const inheritedMillis = context.deadlineMillis ?? Number.POSITIVE_INFINITY;
     const deadlineMillis = Math.min(ownMillis, inheritedMillis);

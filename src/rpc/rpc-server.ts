@@ -183,6 +183,12 @@ export class RpcServer implements DispatchTarget {
     this.#dispatch.accept(message, this);
   }
 
+  /** Lets several messages in, one after the other: whatever `body` does takes place without anything between. */
+  run(nowMillis: number, body: () => void): void {
+    if (this.#internals === undefined) body();
+    else this.#internals.mainThread.run(nowMillis, body);
+  }
+
   /** Epoch and incarnation as replies carry them. */
   identity(): Answerer {
     return this.#identity;

@@ -24,6 +24,8 @@ export interface RpcChannel {
 
 /** An {@link RpcChannel} that carries many messages together, and needs no envelope and no promise for each. */
 export interface MessageChannel {
+  /** What time it is, if the calls of one turn are being made and it was looked at for the first of them. */
+  readonly turnMillis: number | undefined;
   /** Whether it keeps its caller in memory for some seconds after a message. */
   readonly keepsInMemory: boolean;
   /**

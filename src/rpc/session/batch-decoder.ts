@@ -34,17 +34,57 @@ export class BatchDecoder {
    * @throws UnknownMessageException if the batch is none: then nothing of it may be let in. A message of it that is no
    *   envelope is marked as not sound and does not disturb the others.
    */
-  decode(value: unknown): { readonly batch: MessageBatch; readonly messages: readonly SessionRequest[] } {
+  decode(
+    value: unknown,
+    nowMillis: number,
+  ): { readonly batch: MessageBatch; readonly messages: readonly SessionRequest[] } {
     if (!this.#readable) throw malformed("an earlier batch of this session could not be read");
     this.#readable = false;
     const batch = parseBatch(value);
     for (const head of batch.newHeads) this.#heads.push(this.#checkedHead(head));
-    const messages = this.#messages(batch);
+    const messages = this.#messages(batch, nowMillis);
     this.#readable = true;
     return { batch, messages };
   }
 
-  #messages(batch: MessageBatch): readonly SessionRequest[] {
+  /**
+   * The message of a batch that has only one, and the frame whose arrival it tells, if any.
+   *
+   * @throws UnknownMessageException as {@link decode}, but for later batches, which do not depend on this one.
+   */
+  decodeMessage(
+    text: string,
+    nowMillis: number,
+  ): { readonly message: SessionRequest; readonly received: number | null } {
+    const fields = parsedJson(text);
+    if (!Array.isArray(fields) || fields.length !== MESSAGE_FIELDS) throw malformed("message");
+    const [number, position, tail, remainingMillis, depth, received, args]: readonly unknown[] = fields;
+    if (!isNatural(number) || !isPositive(number)) throw malformed("number");
+    const head = isNatural(position) ? this.#heads[position] : undefined;
+    if (head === undefined || !this.#readable) throw malformed("head");
+    if (typeof tail !== "number" || !Number.isSafeInteger(tail)) throw malformed("id");
+    if (remainingMillis !== null && (typeof remainingMillis !== "number" || !isRemaining(remainingMillis))) {
+      throw malformed("remainingMillis");
+    }
+    if (!isNatural(depth) || !isPositive(depth)) throw malformed("depth");
+    if (received !== null && !isNatural(received)) throw malformed("received");
+    if (!Array.isArray(args)) throw malformed("args");
+    const cause = { depth, chain: NO_CHAIN, trace: null };
+    const parts = {
+      number,
+      tail,
+      cause,
+      // JSON holds no value outside the wire's closed list.
+      args: args as readonly WireValue[],
+      argumentBytes: jsonBytes(text),
+      remainingMillis,
+      sound: head.sound,
+      receivedMillis: nowMillis,
+    };
+    return { message: new SessionRequest(this.#address, head, parts), received };
+  }
+
+  #messages(batch: MessageBatch, nowMillis: number): readonly SessionRequest[] {
     const args = parseArgs(batch);
     const meanBytes = Math.ceil(jsonBytes(batch.args) / Math.max(1, batch.count));
     const causes = batch.causes.map((cause) => ({ part: cause, sound: isCause(cause) }));
@@ -74,6 +114,7 @@ export class BatchDecoder {
           argumentBytes: own.bytes ?? meanBytes,
           remainingMillis: remainingMillis ?? null,
           sound: head.sound && cause.sound && own.sound,
+          receivedMillis: nowMillis,
         }),
       );
     }
@@ -108,6 +149,11 @@ export class BatchDecoder {
     }
   }
 }
+
+/** Of a message that travels alone. */
+const MESSAGE_FIELDS = 7;
+
+const NO_CHAIN: readonly string[] = [];
 
 /** Batches are small: nobody sends more, and a number alone must not make the callee work. */
 export const MAX_BATCH_MESSAGES = 4_096;

@@ -1,7 +1,7 @@
 import type { WireValue } from "../../common/wire-value.ts";
 import type { MessageHead, OutgoingMessage } from "../ports/rpc-channel.ts";
 import { columnOf, runOf } from "./session-protocol.ts";
-import type { MessageCause, MessageColumns, PackedBatch } from "./session-protocol.ts";
+import type { MessageCause, MessageColumns, PackedBatch, PackedMessage } from "./session-protocol.ts";
 
 /** A message as a batch takes it. */
 export type BatchItem = Pick<
@@ -70,6 +70,18 @@ export class BatchEncoder {
     ];
     const packed = [JSON.stringify(columns), `[${args.join(",")}]`] as const;
     return clonedArgs.length === 0 ? packed : [...packed, clonedArgs];
+  }
+
+  /** The only message of a batch, if it says nothing new; else undefined. */
+  encodeMessage(
+    { number, head, idNumber, args, deadlineMillis, depth, chain, trace }: BatchItem,
+    more: { readonly nowMillis: number; readonly received: readonly number[] },
+  ): PackedMessage | undefined {
+    const position = this.#positions.get(head);
+    if (position === undefined || args.json === undefined) return undefined;
+    if (chain.length > 0 || trace !== null || more.received.length > 1) return undefined;
+    const remaining = deadlineMillis === undefined ? "null" : Math.max(0, deadlineMillis - more.nowMillis);
+    return `[${number},${position},${idNumber},${remaining},${depth},${more.received[0] ?? "null"},${args.json}]`;
   }
 
   #position(head: MessageHead): number {

@@ -4,7 +4,7 @@ import type { Answerer } from "../incoming-message.ts";
 import type { BatchDecoder } from "./batch-decoder.ts";
 import { isIntegers } from "./frame-decoder.ts";
 import { encodeFrame } from "./frame-encoder.ts";
-import type { PackedFrame } from "./session-protocol.ts";
+import type { PackedFrame, PackedReply } from "./session-protocol.ts";
 import type { SessionRequest } from "./session-request.ts";
 
 /** The endpoint behind a conversation. */
@@ -15,6 +15,9 @@ export interface Recipient {
   /** The same for something that need not be an envelope, which is answered with a typed error then. */
   receive(message: unknown): Promise<ReplyEnvelope>;
   identity(): Answerer;
+  now(): number;
+  /** Lets several messages in: whatever `body` does takes place without anything between. */
+  run(nowMillis: number, body: () => void): void;
 }
 
 /** A frame carries roughly no more than this, unless one reply does; the rest follows in the next one. */
@@ -64,16 +67,47 @@ export class Conversation {
 
   /** @throws UnknownMessageException for something that is no batch: nothing of it is let in then. */
   batch(value: unknown, decoder: BatchDecoder): PackedFrame | Promise<PackedFrame> {
-    const { batch, messages } = decoder.decode(value);
+    const nowMillis = this.#recipient.now();
+    const { batch, messages } = decoder.decode(value, nowMillis);
     this.#forget(batch.received);
     const onlyHere = batch.onlyIn?.instance === this.instance ? undefined : batch.onlyIn?.numbers;
     const elsewhere = onlyHere === undefined ? undefined : new Set(onlyHere);
     // Whatever settles meanwhile is told by the batch's own frame.
     this.#batches += 1;
     const own: OpenCount = { open: 0 };
-    for (const message of messages) this.#admit(message, own, elsewhere);
+    this.#recipient.run(nowMillis, () => {
+      for (const message of messages) this.#admit(message, own, elsewhere);
+    });
     if (own.open === 0) return this.#batchFrame(messages);
     return patiently(own).then(() => this.#batchFrame(messages));
+  }
+
+  /** A batch of one message. @throws UnknownMessageException for something that is none. */
+  message(text: string, decoder: BatchDecoder): PackedReply | PackedFrame | Promise<PackedFrame> {
+    const nowMillis = this.#recipient.now();
+    const { message, received } = decoder.decodeMessage(text, nowMillis);
+    if (received !== null) this.#told.delete(received);
+    this.#batches += 1;
+    const own: OpenCount = { open: 0 };
+    this.#recipient.run(nowMillis, () => this.#admit(message, own, undefined));
+    if (own.open > 0) return patiently(own).then(() => this.#batchFrame([message]));
+    return this.#isAlone(message) ? this.#reply(message) : this.#batchFrame([message]);
+  }
+
+  /** Whether `message` is all that is settled, with a value that JSON can carry or none. */
+  #isAlone(message: SessionRequest): boolean {
+    if (this.#ready.length !== 1 || this.#ready[0] !== message || message.error !== undefined) return false;
+    return message.json !== undefined || message.value === undefined;
+  }
+
+  #reply(message: SessionRequest): PackedReply {
+    this.#batches -= 1;
+    this.#frames += 1;
+    this.#told.set(this.#frames, this.#ready);
+    this.#ready = [];
+    if (this.#batches === 0) this.#wake();
+    const value = message.json === undefined ? "" : `,${message.json}`;
+    return `[${this.#frames},${message.epoch},${message.incarnation}${value}]`;
   }
 
   /** The next frame: at once if something is settled or nothing is open, else as soon as that is so. */
@@ -202,7 +236,7 @@ async function patiently(own: OpenCount): Promise<void> {
 function isAllOf(batch: readonly SessionRequest[], settled: readonly SessionRequest[]): boolean {
   if (batch.length === 0 || batch.length !== settled.length) return false;
   for (let index = 0; index < batch.length; index += 1) {
-    if (batch[index]?.number !== settled[index]?.number) return false;
+    if (batch[index] !== settled[index]) return false;
   }
   return true;
 }

@@ -2,6 +2,7 @@ import { isErrorData } from "../../common/exceptions.ts";
 import type { ErrorData } from "../../common/exceptions.ts";
 import type { WireValue } from "../../common/wire-value.ts";
 import { UnknownMessageException } from "../exceptions.ts";
+import type { Epoch, Incarnation } from "../fencing/epoch.ts";
 import type { Answerer } from "../incoming-message.ts";
 import type { OutgoingMessage } from "../ports/rpc-channel.ts";
 import { parsedJson, parts } from "./plain-json.ts";
@@ -29,6 +30,23 @@ export function parseFrame(value: unknown): ReplyFrame {
   return { ...(fields as ReplyColumns), values, clonedValues };
 }
 
+/** Answers `message` by the frame of it alone. @returns the frame's number. @throws UnknownMessageException if it is none. */
+export function readReply(text: string, message: OutgoingMessage): number {
+  const fields = parsedJson(text);
+  if (!Array.isArray(fields)) throw malformed("reply");
+  const [frame, epoch, incarnation, value]: readonly unknown[] = fields;
+  if (!isInteger(frame)) throw malformed("frame");
+  if (!isInteger(epoch)) throw malformed("epochs");
+  if (!isInteger(incarnation)) throw malformed("incarnations");
+  if (message.answered) return frame;
+  message.answered = true;
+  // Numbers of the callee's; JSON admits wire values only.
+  message.replied({ epoch: epoch as Epoch, incarnation: incarnation as Incarnation }, value as WireValue);
+  return frame;
+}
+
+const isInteger = (value: unknown): value is number => Number.isSafeInteger(value);
+
 /**
  * Answers messages by the replies of `frame`, in order.
  *
@@ -47,7 +65,8 @@ export function readFrame(frame: ReplyFrame, settled: readonly (OutgoingMessage 
   const errors = frame.errors.length === 0 ? undefined : new Map<number, ErrorData>(frame.errors);
   let by: Answerer | undefined;
   let valuesRead = 0;
-  for (const [position, message] of settled.entries()) {
+  for (let position = 0; position < settled.length; position += 1) {
+    const message = settled[position];
     // A tell is answered too, without a value.
     const valued = message !== undefined && message.head.kind !== "tell";
     const told: unknown = frame.settled !== null || valued ? values[valuesRead] : undefined;

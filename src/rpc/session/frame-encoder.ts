@@ -12,7 +12,9 @@ export function encodeFrame(frame: number, settled: readonly SessionRequest[], a
   const values: string[] = [];
   const clonedValues: (readonly [number, WireValue?])[] = [];
   const errors: (readonly [number, ErrorData])[] = [];
-  for (const [position, request] of settled.entries()) {
+  for (let position = 0; position < settled.length; position += 1) {
+    const request = settled[position];
+    if (request === undefined) continue;
     const { number, valued, json, value, error, epoch, incarnation } = request;
     if (!all) numbers.push(number);
     epochs.push(epoch);

@@ -18,6 +18,17 @@ export function plainJson(value: unknown): string | undefined {
   return isPlain(value, 0) ? JSON.stringify(value) : undefined;
 }
 
+/** {@link plainJson} of an array. */
+export function plainJsonArray(values: readonly unknown[]): string | undefined {
+  let json = "";
+  for (let index = 0; index < values.length; index += 1) {
+    const member = plainJson(values[index]);
+    if (member === undefined) return undefined;
+    json = index === 0 ? member : `${json},${member}`;
+  }
+  return `[${json}]`;
+}
+
 /** Members of an array; none of anything else. */
 export function parts(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];

@@ -4,7 +4,7 @@ import { BatchDecoder } from "./batch-decoder.ts";
 import { Conversation, parseReceived } from "./conversation.ts";
 import type { Recipient } from "./conversation.ts";
 import { SESSION_VERSION } from "./session-protocol.ts";
-import type { OpenReply, OpenRequest, PackedFrame, Session } from "./session-protocol.ts";
+import type { OpenReply, OpenRequest, PackedFrame, PackedReply, Session } from "./session-protocol.ts";
 
 /** Conversations without a session that are remembered: their callers may have lost it and come back. */
 const MAX_DETACHED = 64;
@@ -56,8 +56,9 @@ export class SessionAcceptor {
     this.#sessions.set(conversation, (this.#sessions.get(conversation) ?? 0) + 1);
     let open = true;
     return {
-      batch: async (value) => conversation.batch(value, decoder),
-      replies: async (value) => conversation.replies(parseReceived(value)),
+      batch: (value) =>
+        typeof value === "string" ? conversation.message(value, decoder) : conversation.batch(value, decoder),
+      replies: (value) => conversation.replies(parseReceived(value)),
       ended: () => {
         if (!open) return;
         open = false;
@@ -83,8 +84,9 @@ export class SessionAcceptor {
 
 /** A session together with the notice that its holder let it go, or is gone. */
 export interface HeldSession {
-  batch(value: unknown): Promise<PackedFrame>;
-  replies(value: unknown): Promise<PackedFrame>;
+  /** @throws UnknownMessageException at once for what is no batch. */
+  batch(value: unknown): PackedFrame | PackedReply | Promise<PackedFrame>;
+  replies(value: unknown): PackedFrame | Promise<PackedFrame>;
   ended(): void;
 }
 

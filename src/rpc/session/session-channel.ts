@@ -9,11 +9,11 @@ import type { CapturedArguments, MessageChannel, OutgoingMessage, RpcChannel } f
 import { requireMessageSize, serializable } from "../rpc-invocation.ts";
 import { MAX_BATCH_MESSAGES } from "./batch-decoder.ts";
 import { BatchEncoder } from "./batch-encoder.ts";
-import { parseFrame, readFrame } from "./frame-decoder.ts";
+import { parseFrame, readFrame, readReply } from "./frame-decoder.ts";
 import { ForwardedEnvelope } from "./forwarded-envelope.ts";
-import { jsonBytes, plainJson } from "./plain-json.ts";
+import { jsonBytes, plainJsonArray } from "./plain-json.ts";
 import { SESSION_VERSION } from "./session-protocol.ts";
-import type { OpenRequest, PackedBatch, ReplyFrame } from "./session-protocol.ts";
+import type { OpenRequest, PackedBatch, PackedMessage, ReplyFrame } from "./session-protocol.ts";
 
 /** What a failed call on a session says about the messages that it carried. */
 export interface SessionFailure {
@@ -27,7 +27,7 @@ export interface SessionFailure {
 
 /** A session as its caller holds it. Answers are checked by the channel. */
 export interface RemoteSession {
-  batch(batch: PackedBatch): Promise<unknown>;
+  batch(batch: PackedBatch | PackedMessage): Promise<unknown>;
   replies(received: readonly number[]): Promise<unknown>;
   /** Lets it go; calls in flight are answered all the same. */
   dispose(): void;
@@ -93,6 +93,7 @@ export class SessionChannel implements RpcChannel, MessageChannel {
   #instance: string | undefined;
   #session: OpenSession | undefined;
   #flushScheduled = false;
+  #turnMillis = 0;
   #leaseScheduled = false;
   #usedMillis = 0;
 
@@ -113,7 +114,7 @@ export class SessionChannel implements RpcChannel, MessageChannel {
   }
 
   capture(args: readonly unknown[], what: () => string): CapturedArguments {
-    const json = plainJson(args);
+    const json = plainJsonArray(args);
     if (json !== undefined) {
       requireMessageSize(json.length, () => `arguments of ${what()}`);
       return { json };
@@ -122,6 +123,10 @@ export class SessionChannel implements RpcChannel, MessageChannel {
     requireMessageSize(bytes, () => `arguments of ${what()}`);
     // copyMeasured admits wire values only.
     return { values: value as readonly WireValue[], bytes };
+  }
+
+  get turnMillis(): number | undefined {
+    return this.#flushScheduled ? this.#turnMillis : undefined;
   }
 
   post(message: OutgoingMessage): void {
@@ -134,6 +139,7 @@ export class SessionChannel implements RpcChannel, MessageChannel {
   #scheduleFlush(): void {
     if (this.#flushScheduled || this.#inFlight.size >= MAX_IN_FLIGHT) return;
     this.#flushScheduled = true;
+    this.#turnMillis = this.#options.clock.now();
     // Costs a tenth of queueMicrotask on workerd.
     void RESOLVED.then(this.#scheduledFlush);
   }
@@ -182,7 +188,8 @@ export class SessionChannel implements RpcChannel, MessageChannel {
     const session = this.#session;
     if (session === undefined) return this.#open(messages);
     session.calls += 1;
-    this.#settle(session.remote.batch(this.#encode(session.encoder, messages)), messages, (frame) =>
+    const alone = this.#encodeAlone(session.encoder, messages);
+    this.#settle(session.remote.batch(alone ?? this.#encode(session.encoder, messages)), messages, (frame) =>
       this.#apply(frame, messages),
     );
   }
@@ -202,6 +209,15 @@ export class SessionChannel implements RpcChannel, MessageChannel {
       this.#instance = instance;
       this.#apply(frame, messages);
     });
+  }
+
+  #encodeAlone(encoder: BatchEncoder, messages: readonly OutgoingMessage[]): PackedMessage | undefined {
+    const [message] = messages;
+    if (messages.length !== 1 || message === undefined || message.ranIn !== undefined) return undefined;
+    const nowMillis = this.#options.clock.now();
+    const text = encoder.encodeMessage(message, { nowMillis, received: this.#received });
+    if (text !== undefined) this.#received = [];
+    return text;
   }
 
   #encode(encoder: BatchEncoder, messages: readonly OutgoingMessage[]): PackedBatch {
@@ -245,7 +261,12 @@ export class SessionChannel implements RpcChannel, MessageChannel {
   }
 
   /** @throws UnknownMessageException if it is no frame. */
-  #apply(value: unknown, messages: readonly OutgoingMessage[]): ReplyFrame {
+  #apply(value: unknown, messages: readonly OutgoingMessage[]): ReplyFrame | undefined {
+    const [alone] = messages;
+    if (typeof value === "string" && messages.length === 1 && alone !== undefined) {
+      this.#received.push(readReply(value, alone));
+      return undefined;
+    }
     const frame = parseFrame(value);
     if (frame.settled === null) {
       readFrame(frame, messages);
@@ -286,7 +307,7 @@ export class SessionChannel implements RpcChannel, MessageChannel {
         try {
           const frame = this.#apply(value, []);
           // All is answered there, and of what was awaited before this call nothing can be on its way.
-          if (frame.settled?.length === 0 && this.#inFlight.size === 0) this.#giveUp(awaited);
+          if (frame?.settled?.length === 0 && this.#inFlight.size === 0) this.#giveUp(awaited);
         } catch (thrown) {
           return this.#break(this.#options.failureOf(thrown));
         }

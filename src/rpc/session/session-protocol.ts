@@ -58,6 +58,16 @@ export interface OpenRequest {
  */
 export type PackedBatch = readonly [columns: string, args: string, clonedArgs?: MessageBatch["clonedArgs"]];
 
+/**
+ * A batch of one message that says nothing new, as most are when calls are made one at a time: its head was told in this
+ * session, nobody waits for its caller, and no more than one frame has arrived since the last batch. A JSON array
+ * `[number, head, id, remainingMillis, depth, received, args]`.
+ */
+export type PackedMessage = string;
+
+/** The frame of one message that gave a value JSON can carry, or none: `[frame, epoch, incarnation, value?]`. */
+export type PackedReply = string;
+
 /** Replies that are settled. Whatever a batch carried and its frame does not name is answered by a later frame. */
 export interface ReplyFrame extends ReplyColumns {
   /**
@@ -85,9 +95,9 @@ export interface ReplyColumns {
 /** What the callee offers to the holder of a session. */
 export interface Session {
   /** Answers with what the batch has settled at once, and what else is settled by then. */
-  batch(batch: PackedBatch): Promise<PackedFrame>;
+  batch(batch: PackedBatch | PackedMessage): PackedFrame | PackedReply | Promise<PackedFrame>;
   /** Answers when something is settled that no frame has told, or nothing is open any more. */
-  replies(received: readonly number[]): Promise<PackedFrame>;
+  replies(received: readonly number[]): PackedFrame | Promise<PackedFrame>;
 }
 
 /** What opening answers with. */

@@ -30,6 +30,8 @@ export interface RequestParts {
   readonly argumentBytes: number;
   readonly remainingMillis: number | null;
   readonly sound: boolean;
+  /** When its batch arrived. */
+  readonly receivedMillis: number;
 }
 
 /**
@@ -42,6 +44,7 @@ export class SessionRequest implements IncomingMessage {
   readonly args: readonly WireValue[];
   readonly argumentBytes: number;
   readonly remainingMillis: number | null;
+  readonly receivedMillis: number;
   readonly #address: string;
   readonly #head: SessionHead;
   readonly #tail: number;
@@ -65,6 +68,7 @@ export class SessionRequest implements IncomingMessage {
     this.args = parts.args;
     this.argumentBytes = parts.argumentBytes;
     this.remainingMillis = parts.remainingMillis;
+    this.receivedMillis = parts.receivedMillis;
     this.#tail = parts.tail;
     this.#cause = parts.cause;
   }

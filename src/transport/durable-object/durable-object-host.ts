@@ -56,6 +56,8 @@ export class DurableObjectHost {
         },
         receive: (message) => this.#server.receive(message),
         identity: () => this.#server.identity(),
+        now: () => ports.clock.now(),
+        run: (nowMillis, body) => this.#server.run(nowMillis, body),
       },
       ports.ids,
     );

@@ -75,11 +75,59 @@ it("of 100,000 malformed batches none crashes, and what reaches the endpoint is 
           accept: (request) => check(request.envelope()),
           receive: () => new Promise(() => undefined),
           identity: () => sender,
+          now: () => 0,
+          run: (_nowMillis, body) => body(),
         },
         "i",
       );
       try {
         void conversation.batch(batch, new BatchDecoder(ADDRESS));
+      } catch (error) {
+        expect(SluiceException.is(error, "UNKNOWN_MESSAGE")).toBe(true);
+        rejected += 1;
+      }
+    }),
+    { numRuns: RUNS },
+  );
+  expect(rejected).toBeGreaterThan(RUNS / 4);
+  expect(accepted).toBeGreaterThan(0);
+}, 120_000);
+
+/** What a message that travels alone looks like, with one thing in it replaced, or anything at all. */
+const malformedMessage = fc.oneof(
+  fc.tuple(fc.nat(6), fc.jsonValue()).map(([field, value]) => {
+    const fields: unknown[] = [3, 0, 3, 1_000, 1, null, [1]];
+    fields[field] = value;
+    return JSON.stringify(fields);
+  }),
+  fc.array(fc.jsonValue(), { maxLength: 9 }).map((fields) => JSON.stringify(fields)),
+  fc.string(),
+);
+
+it("of 100,000 malformed messages that travel alone none crashes, and what reaches the endpoint is an envelope", () => {
+  let rejected = 0;
+  let accepted = 0;
+  fc.assert(
+    fc.property(malformedMessage, (text) => {
+      const conversation = new Conversation(
+        {
+          address: ADDRESS,
+          accept: (request) => {
+            if (request.number < 3) return;
+            accepted += 1;
+            expect(() => parseRequestEnvelope(request.envelope())).not.toThrow();
+          },
+          receive: () => new Promise(() => undefined),
+          identity: () => sender,
+          now: () => 0,
+          run: (_nowMillis, body) => body(),
+        },
+        "i",
+      );
+      const decoder = new BatchDecoder(ADDRESS);
+      void conversation.batch(wellFormed, decoder);
+      try {
+        void conversation.message(text, decoder);
       } catch (error) {
         expect(SluiceException.is(error, "UNKNOWN_MESSAGE")).toBe(true);
         rejected += 1;

@@ -9,7 +9,12 @@ import { SessionAcceptor } from "../../../src/rpc/session/session-acceptor.ts";
 import type { HeldSession } from "../../../src/rpc/session/session-acceptor.ts";
 import { SessionChannel } from "../../../src/rpc/session/session-channel.ts";
 import type { RemoteSession, SessionFailure } from "../../../src/rpc/session/session-channel.ts";
-import type { MessageColumns, OpenRequest, PackedBatch } from "../../../src/rpc/session/session-protocol.ts";
+import type {
+  MessageColumns,
+  OpenRequest,
+  PackedBatch,
+  PackedMessage,
+} from "../../../src/rpc/session/session-protocol.ts";
 import { ManualClock } from "../../../src/testing/manual-clock.ts";
 
 export const ADDRESS = "v1/-/test/echo/x";
@@ -46,6 +51,8 @@ class Life {
         accept: (message) => world.run(this, message.envelope(), (reply) => message.answerWith(reply)),
         receive: (message) => Promise.resolve(world.refuse(message)),
         identity: () => ({ epoch: 1 as Epoch, incarnation: number as Incarnation }),
+        now: () => world.clock.now(),
+        run: (_nowMillis, body) => body(),
       },
       ids,
     );
@@ -204,7 +211,29 @@ export class SessionWorld {
 }
 
 /** What a batch says beside its arguments. */
-export function columnsOf([columns]: PackedBatch): MessageColumns {
+export function columnsOf(batch: PackedBatch | PackedMessage): MessageColumns {
+  if (typeof batch === "string") {
+    const [number, head, id, remainingMillis, depth, received] = JSON.parse(batch) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number | null,
+    ];
+    return {
+      count: 1,
+      numbers: [number],
+      received: received === null ? [] : [received],
+      newHeads: [],
+      heads: [head],
+      ids: [id],
+      remainingMillis: [remainingMillis],
+      causes: [{ depth, chain: [], trace: null }],
+      cause: [0],
+    };
+  }
+  const [columns] = batch;
   const [count, numbers, received, newHeads, heads, ids, remainingMillis, causes, cause, onlyIn] = JSON.parse(
     columns,
   ) as MessageColumns[keyof MessageColumns][];

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { systemIds } from "../../../src/common/ids.ts";
 import { silentLogger } from "../../../src/common/log.ts";
 import type { Epoch, Incarnation } from "../../../src/rpc/index.ts";
-import type { PackedBatch } from "../../../src/rpc/session/session-protocol.ts";
+import type { PackedBatch, PackedMessage } from "../../../src/rpc/session/session-protocol.ts";
 import { ManualClock } from "../../../src/testing/manual-clock.ts";
 import { DurableObjectRpcService } from "../../../src/transport/durable-object/durable-object-rpc-service.ts";
 import type { EndpointNamespace, EndpointStub } from "../../../src/transport/durable-object/endpoint-stub.ts";
@@ -44,13 +44,18 @@ describe("errors of the platform", () => {
   });
 });
 
+/** As JSON, of each of a batch's messages. */
+function argumentsOf(batch: PackedBatch | PackedMessage): string {
+  return typeof batch === "string" ? JSON.stringify([(JSON.parse(batch) as unknown[]).at(-1)]) : batch[1];
+}
+
 /** A namespace whose stubs answer when the test says so. */
 class RecordedNamespace implements EndpointNamespace {
   readonly opened: string[] = [];
   readonly disposed: number[] = [];
   readonly calls: {
     readonly stub: number;
-    readonly batch: PackedBatch;
+    readonly batch: PackedBatch | PackedMessage;
     readonly answer: PromiseWithResolvers<unknown>;
   }[] = [];
 
@@ -73,7 +78,7 @@ class RecordedNamespace implements EndpointNamespace {
     const values = Array.from({ length: columnsOf(batch).count }, () => value);
     const frame = [JSON.stringify(columns), JSON.stringify(values)];
     const session = {
-      batch: (next: PackedBatch) => this.#call(stub, next),
+      batch: (next: PackedBatch | PackedMessage) => this.#call(stub, next),
       replies: () => Promise.resolve(),
       [Symbol.dispose]: () => void this.disposed.push(stub),
     };
@@ -88,7 +93,7 @@ class RecordedNamespace implements EndpointNamespace {
     await settle();
   }
 
-  #call(stub: number, batch: PackedBatch): Promise<unknown> {
+  #call(stub: number, batch: PackedBatch | PackedMessage): Promise<unknown> {
     const answer = Promise.withResolvers<unknown>();
     this.calls.push({ stub, batch, answer });
     return answer.promise;
@@ -157,7 +162,7 @@ describe("DurableObjectRpcService", () => {
     await namespace.fail(1, new Error("The execution context which hosts this callback is no longer running."));
     await namespace.answer(2, 2);
     expect(await second).toBe(2);
-    expect(namespace.calls.map(({ stub, batch }) => [stub, batch[1], columnsOf(batch).onlyIn])).toEqual([
+    expect(namespace.calls.map(({ stub, batch }) => [stub, argumentsOf(batch), columnsOf(batch).onlyIn])).toEqual([
       [0, "[[1]]", undefined],
       [0, "[[2]]", undefined],
       [1, "[[2]]", undefined],
