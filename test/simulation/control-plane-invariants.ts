@@ -1,6 +1,7 @@
 import { brandId } from "../../src/common/ids.ts";
 import type { AllocationID, JobID } from "../../src/common/ids.ts";
 import { jobPrefix, resultsPrefix } from "../../src/runtime/blob/job-object-store.ts";
+import type { ReplyEnvelope, RequestEnvelope } from "../../src/rpc/envelope/v1.ts";
 import type { CheckpointPointer } from "../../src/runtime/checkpoint/checkpoint-storage.ts";
 import type { JobGraph } from "../../src/runtime/jobgraph/job-graph.ts";
 import type { JobStatus } from "../../src/runtime/messages/job-status.ts";
@@ -53,6 +54,16 @@ export class ControlPlaneInvariants {
   /** Results that are stored, by job. */
   get results(): ReadonlyMap<JobID, StoredResult> {
     return this.#results;
+  }
+
+  /** An answer leaves: what it promises is stored. */
+  answered({ gateway, method, endpoint }: RequestEnvelope, { outcome }: ReplyEnvelope): void {
+    if (gateway !== "JobMaster" || method !== "cancel" || outcome !== "value") return;
+    const jobMaster = this.#parts.platform.object(endpoint);
+    if (jobMaster === undefined) return;
+    const cancels = storedAt<{ readonly kind: string }>(jobMaster, "ending")?.kind === "cancel";
+    const over = storedAt(jobMaster, "terminal") !== undefined || storedAt(jobMaster, "released") === true;
+    this.#parts.violations.require(cancels || over, `the cancel of ${endpoint} was promised, and is not stored`);
   }
 
   confirmed(object: SimulatedObject): void {

@@ -14,6 +14,8 @@ import { TumblingEventTimeWindows } from "../../src/streaming/windowing/tumbling
 
 const WINDOW_MILLIS = 200;
 const OUT_OF_ORDER_MILLIS = 40;
+/** So much that windows fire all the time, and not at the end only. */
+const MILLIS_PER_RECORD = 40;
 const RESTART = { attempts: 100_000, delay: seconds(1) } as const;
 
 const Reading = types.row({ sensor: types.string(), time: types.long(), value: types.int() });
@@ -53,7 +55,11 @@ export const REAL_JOBS: readonly RealJob[] = SHAPES.map((shape) => ({
 
 function reading(index: number, padding = 0): { sensor: string; time: number; value: number } {
   const jitter = (index * 7919) % OUT_OF_ORDER_MILLIS;
-  return { sensor: `sensor-${index % 5}${"x".repeat(padding)}`, time: index * 10 + jitter, value: index };
+  return {
+    sensor: `sensor-${index % 5}${"x".repeat(padding)}`,
+    time: index * MILLIS_PER_RECORD + jitter,
+    value: index,
+  };
 }
 
 /** Records -> (exchange ->) keyed windows -> sink. */

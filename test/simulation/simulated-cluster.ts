@@ -64,7 +64,10 @@ export class SimulatedCluster {
       observer: {
         onDelivered: (envelope, receiver) => this.messages.delivered(envelope, receiver),
         onReply: (envelope, reply, receiver) => this.messages.replied(envelope, reply, receiver),
-        onAnswered: (envelope, reply) => this.messages.answered(envelope, reply),
+        onAnswered: (envelope, reply) => {
+          this.messages.answered(envelope, reply);
+          this.invariants.answered(envelope, reply);
+        },
         onConfirmed: (object) => this.invariants.confirmed(object),
       },
       ...(print === undefined ? {} : { print }),

@@ -86,6 +86,7 @@ const TaskInfo = z.object({
   peakChannelBytes: Count,
   channelCreditBytes: Count,
   currentInputWatermark: z.number().nullable(),
+  lateRecordsDropped: Count,
 });
 
 export const SluiceJobInfo = z.object({
@@ -107,6 +108,8 @@ export const SluiceJobInfo = z.object({
   recordsIn: Count,
   /** Records given to the sinks since the last start of the job. */
   recordsOut: Count,
+  /** Records dropped since the last start of the job because their windows had fired. */
+  lateRecordsDropped: Count,
   tasksRunning: Count,
   tasksTotal: Count,
   tasks: z.array(TaskInfo),

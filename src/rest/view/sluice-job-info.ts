@@ -31,6 +31,7 @@ export function sluiceJobInfo(info: ExecutionGraphInfo, now: number): SluiceJobI
       sumOf(info, ({ sourcePosition }) => sourcePosition),
     ),
     recordsOut: sumOf(info, ({ sinkRecords }) => sinkRecords),
+    lateRecordsDropped: sumOf(info, ({ lateRecordsDropped }) => lateRecordsDropped),
     tasksRunning: tasks.filter(({ state }) => state === "RUNNING").length,
     tasksTotal: tasks.length,
     tasks,
@@ -68,5 +69,6 @@ function taskInfo(vertex: ExecutionJobVertexInfo, execution: ExecutionInfo): Slu
     peakChannelBytes: metrics.peakChannelBytes,
     channelCreditBytes: metrics.channelCreditBytes,
     currentInputWatermark: metrics.currentInputWatermark ?? null,
+    lateRecordsDropped: metrics.lateRecordsDropped ?? 0,
   };
 }

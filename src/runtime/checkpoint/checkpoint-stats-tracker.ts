@@ -3,6 +3,7 @@ import type { JobVertexID } from "../../common/ids.ts";
 import type {
   CheckpointStats,
   CheckpointStatsSnapshot,
+  CheckpointSubtasks,
   CheckpointType,
   SubtaskCheckpointStats,
   TaskCheckpointStats,
@@ -15,6 +16,9 @@ import { sourcePositionOf, type StoredCheckpoint } from "./completed-checkpoint.
 
 /** Finished and pending checkpoints kept (contract OBS-05). */
 export const CHECKPOINT_HISTORY_SIZE = 10;
+
+/** Acknowledgements that the picture of an ended job has room for: 200 kB of a row of 2 MB. */
+const MAX_KEPT_SUBTASKS = 1_000;
 
 export type CheckpointCounts = CheckpointStatsSnapshot["counts"];
 
@@ -69,6 +73,19 @@ export class CheckpointStatsTracker {
   /** Of one vertex, in order of their coming; `undefined` for a checkpoint or vertex that is not in the history. */
   subtasksOf(checkpointId: number, jobVertexId: JobVertexID): readonly SubtaskCheckpointStats[] | undefined {
     return this.#subtasks.get(checkpointId)?.get(jobVertexId);
+  }
+
+  /** {@link subtasksOf} the newest checkpoints, as far as they are not too large to be kept. */
+  get keptSubtasks(): readonly CheckpointSubtasks[] {
+    const kept: CheckpointSubtasks[] = [];
+    let size = 0;
+    for (const { checkpointId } of this.#history) {
+      const vertices = [...(this.#subtasks.get(checkpointId) ?? [])];
+      size += vertices.reduce((sum, [, subtasks]) => sum + subtasks.length, 0);
+      if (size > MAX_KEPT_SUBTASKS) break;
+      kept.push(...vertices.map(([vertexId, subtasks]) => ({ checkpointId, vertexId, subtasks })));
+    }
+    return kept;
   }
 
   apply(event: CheckpointEvent): void {

@@ -41,7 +41,7 @@ export const DispatcherGateway = defineGateway("Dispatcher", {
     awaitCommit: ask<(jobId: JobID, known: number) => CommitNews>({ readOnly: true, timeout: seconds(40) }),
     /** `undefined`: the job has no checkpointing. */
     requestCheckpointStats: ask<(jobId: JobID) => CheckpointStatsSnapshot | undefined>({ readOnly: true }),
-    /** Of one vertex; `undefined` for a checkpoint that is not among the newest, or whose job has ended. */
+    /** Of one vertex; `undefined` for a checkpoint that is not among the newest. */
     requestCheckpointSubtasks: ask<
       (
         jobId: JobID,

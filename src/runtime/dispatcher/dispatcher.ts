@@ -16,6 +16,7 @@ import type { CheckpointStatsSnapshot, SubtaskCheckpointStats } from "../message
 import type { ClusterQuotas } from "../messages/cluster-quotas.ts";
 import type { CommitNews } from "../messages/commit-news.ts";
 import type { ExecutionGraphInfo, JobDetails, JobResult } from "../messages/execution-graph-info.ts";
+import { checkpointSubtasksIn } from "../messages/execution-graph-info.ts";
 import type {
   ClusterOverview,
   IdempotencyLookup,
@@ -202,9 +203,11 @@ export class Dispatcher extends FencedRpcEndpoint<DispatcherId> implements Handl
 
   requestCheckpointSubtasks(
     jobId: JobID,
-    { checkpointId, vertexId }: { readonly checkpointId: number; readonly vertexId: JobVertexID },
+    checkpoint: { readonly checkpointId: number; readonly vertexId: JobVertexID },
   ): readonly SubtaskCheckpointStats[] | undefined | Later<readonly SubtaskCheckpointStats[] | undefined> {
-    if (this.#results.has(jobId)) return undefined;
+    const ended = this.#results.getInfo(jobId);
+    if (ended !== undefined) return checkpointSubtasksIn(ended, checkpoint);
+    const { checkpointId, vertexId } = checkpoint;
     this.#requireJob(jobId);
     return this.ask(this.#jobMaster(jobId).requestCheckpointSubtasks(checkpointId, vertexId));
   }

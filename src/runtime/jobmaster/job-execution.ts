@@ -10,7 +10,11 @@ import { ExecutionGraph } from "../executiongraph/execution-graph.ts";
 import { snapshotExecutionGraph } from "../executiongraph/execution-graph-snapshot.ts";
 import type { AssignedSlot, Execution } from "../executiongraph/execution.ts";
 import { CHECKPOINT_DEFAULTS } from "../jobgraph/job-configuration.ts";
-import type { CheckpointStatsSnapshot, SubtaskCheckpointStats } from "../messages/checkpoint-stats.ts";
+import type {
+  CheckpointStatsSnapshot,
+  CheckpointSubtasks,
+  SubtaskCheckpointStats,
+} from "../messages/checkpoint-stats.ts";
 import type { JobQuotas } from "../messages/cluster-quotas.ts";
 import type { ExecutionGraphInfo } from "../messages/execution-graph-info.ts";
 import { serializeThrowable, type SerializedThrowable } from "../messages/serialized-throwable.ts";
@@ -104,6 +108,11 @@ export class JobExecution {
   /** `undefined` for what is not among the newest checkpoints. */
   checkpointSubtasks(checkpointId: number, vertexId: JobVertexID): readonly SubtaskCheckpointStats[] | undefined {
     return this.#stats.subtasksOf(checkpointId, vertexId);
+  }
+
+  /** What a job leaves behind of them. */
+  get keptCheckpointSubtasks(): readonly CheckpointSubtasks[] {
+    return this.#stats.keptSubtasks;
   }
 
   snapshot(): ExecutionGraphInfo {

@@ -16,6 +16,7 @@ import type { CheckpointStatsSnapshot, SubtaskCheckpointStats } from "../message
 import type { JobQuotas } from "../messages/cluster-quotas.ts";
 import type { CommitNews } from "../messages/commit-news.ts";
 import type { ExecutionGraphInfo, JobDetails } from "../messages/execution-graph-info.ts";
+import { checkpointSubtasksIn } from "../messages/execution-graph-info.ts";
 import type { TaskExecutorToJobMasterPayload } from "../messages/heartbeat-payloads.ts";
 import type { JobStatus } from "../messages/job-status.ts";
 import type { PushedRecords, PushOutcome } from "../messages/pushed-records.ts";
@@ -278,7 +279,9 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
     checkpointId: number,
     vertexId: JobVertexID,
   ): readonly SubtaskCheckpointStats[] | undefined {
-    return this.#running?.checkpointSubtasks(checkpointId, vertexId);
+    const state = this.#state;
+    if (state.kind === "running") return state.job.checkpointSubtasks(checkpointId, vertexId);
+    return state.kind === "terminal" ? checkpointSubtasksIn(state.info, { checkpointId, vertexId }) : undefined;
   }
 
   requestSnapshotOperation(

@@ -337,7 +337,12 @@ export class RunningJob {
     this.#resourceManager.close();
     this.#operations.onJobTerminated(this.status);
     const operations = this.#operations.all;
-    this.#parts.onTerminated({ ...this.snapshot(), ...(operations.length === 0 ? {} : { operations }) });
+    const checkpointSubtasks = this.#execution.keptCheckpointSubtasks;
+    this.#parts.onTerminated({
+      ...this.snapshot(),
+      ...(checkpointSubtasks.length === 0 ? {} : { checkpointSubtasks }),
+      ...(operations.length === 0 ? {} : { operations }),
+    });
   }
 }
 

@@ -60,6 +60,13 @@ export interface SubtaskCheckpointStats {
   readonly metrics: CheckpointMetrics;
 }
 
+/** Acknowledgements of one vertex in one checkpoint, as a job leaves them behind at its end. */
+export interface CheckpointSubtasks {
+  readonly checkpointId: number;
+  readonly vertexId: JobVertexID;
+  readonly subtasks: readonly SubtaskCheckpointStats[];
+}
+
 export interface RestoredCheckpointStats {
   readonly checkpointId: number;
   readonly savepoint: boolean;

@@ -1,7 +1,7 @@
 import type { ExecutionAttemptID, JobID, JobVertexID, ResourceID } from "../../common/ids.ts";
 import type { JobConfiguration } from "../jobgraph/job-configuration.ts";
 import type { JobEdge, JobGraph } from "../jobgraph/job-graph.ts";
-import type { CheckpointStatsSnapshot } from "./checkpoint-stats.ts";
+import type { CheckpointStatsSnapshot, CheckpointSubtasks, SubtaskCheckpointStats } from "./checkpoint-stats.ts";
 import type { ExecutionState } from "./execution-state.ts";
 import type { JobStatus } from "./job-status.ts";
 import type { SerializedThrowable } from "./serialized-throwable.ts";
@@ -30,6 +30,8 @@ export interface ExecutionGraphInfo {
    */
   readonly restarts: number;
   readonly checkpoints?: CheckpointStatsSnapshot;
+  /** Of a job that has ended: of its newest checkpoints, as far as they are not too large. */
+  readonly checkpointSubtasks?: readonly CheckpointSubtasks[];
   /** Checkpoints and savepoints that were asked for, of a job that has ended. */
   readonly operations?: readonly SnapshotOperationInfo[];
 }
@@ -89,4 +91,14 @@ export interface JobResult {
   readonly startTimeMillis: number;
   readonly endTimeMillis: number;
   readonly failure?: SerializedThrowable;
+}
+
+/** Acknowledgements of one vertex; `undefined` for a checkpoint that the ended job has not kept. */
+export function checkpointSubtasksIn(
+  { checkpointSubtasks }: ExecutionGraphInfo,
+  wanted: { readonly checkpointId: number; readonly vertexId: JobVertexID },
+): readonly SubtaskCheckpointStats[] | undefined {
+  return checkpointSubtasks?.find(
+    ({ checkpointId, vertexId }) => checkpointId === wanted.checkpointId && vertexId === wanted.vertexId,
+  )?.subtasks;
 }

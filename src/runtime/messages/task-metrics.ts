@@ -17,6 +17,8 @@ export interface TaskMetrics {
   readonly sourcePosition?: number;
   /** Records this attempt gave to its sinks, committed or not; only tasks with sinks have it. */
   readonly sinkRecords?: number;
+  /** Records that windows of this attempt dropped, as they had fired already (Flink `numLateRecordsDropped`). */
+  readonly lateRecordsDropped?: number;
 }
 
 export const NO_METRICS: TaskMetrics = {

@@ -37,6 +37,8 @@ export interface OneInputStreamOperator<In, Out> {
   /** State as of now, at a barrier; `undefined` if the operator has none. */
   snapshotState(checkpointId: number): OperatorSnapshot | undefined;
   close(): void;
+  /** Records dropped because they came too late (Flink metric `numLateRecordsDropped`); only where there is such a thing. */
+  lateRecordsDropped?(): number;
 }
 
 /** The watermark after the last record (Flink `Watermark.MAX_WATERMARK`, bounded to safe integers). */

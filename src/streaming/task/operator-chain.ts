@@ -96,6 +96,14 @@ export class OperatorChain {
     return counts.length === 0 ? undefined : counts.reduce((sum, count) => sum + count, 0);
   }
 
+  /** `undefined` if no operator of the chain drops late records. */
+  get lateRecordsDropped(): number | undefined {
+    const counts = this.#elements.flatMap((element) =>
+      element.kind === "operator" ? (element.operator.lateRecordsDropped?.() ?? []) : [],
+    );
+    return counts.length === 0 ? undefined : counts.reduce((sum, count) => sum + count, 0);
+  }
+
   close(): void {
     for (const element of this.#elements) if (element.kind === "operator") element.operator.close();
   }

@@ -223,6 +223,7 @@ export class StreamTask {
     const { gate, partitions } = this.channels;
     const sourcePosition = this.#chain?.source?.recordsRead();
     const sinkRecords = this.#chain?.sinkRecords;
+    const lateRecordsDropped = this.#chain?.lateRecordsDropped;
     const sum = (count: "records" | "bytes" | "remoteRecords"): number =>
       partitions.reduce((total, partition) => total + partition.counters[count], 0);
     return {
@@ -237,6 +238,7 @@ export class StreamTask {
       ...(gate.watermark === MIN_WATERMARK ? {} : { currentInputWatermark: gate.watermark }),
       ...(sourcePosition === undefined ? {} : { sourcePosition }),
       ...(sinkRecords === undefined ? {} : { sinkRecords }),
+      ...(lateRecordsDropped === undefined ? {} : { lateRecordsDropped }),
     };
   }
 

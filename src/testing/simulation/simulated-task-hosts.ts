@@ -32,8 +32,16 @@ interface Facet {
   dueMillis: number;
 }
 
+/** One link, in one direction. */
+interface ExchangeWay {
+  readonly from: Facet;
+  readonly to: Facet;
+  dueMillis: number;
+}
+
 const CALL_MILLIS = [0, 1] as const;
 const EXCHANGE_MILLIS = [1, 5] as const;
+const EXCHANGE_DELAY_MILLIS = [50, 3_000] as const;
 
 /**
  * The task hosts of a simulation, as facets of their TaskExecutors' instances: a host lives no longer than its instance, one of
@@ -181,19 +189,22 @@ export class SimulatedTaskHosts {
   }
 
   #link(from: Facet, to: Facet): ExchangeLink {
+    // What is delayed holds up what comes after it on this link, and nothing on others.
+    const way = { from, to, dueMillis: 0 };
     return {
       deliver: (flush) => {
         const copy = structuredClone(flush);
-        return this.#exchange(from, to, (core) => core.deliver(copy));
+        return this.#exchange(way, (core) => core.deliver(copy));
       },
       credit: (grants) => {
         const copy = structuredClone(grants);
-        return this.#exchange(from, to, (core) => core.credit(copy));
+        return this.#exchange(way, (core) => core.credit(copy));
       },
     };
   }
 
-  #exchange<T>(from: Facet, to: Facet, body: (core: TaskHostCore) => Promise<T>): Promise<T> {
+  #exchange<T>(way: ExchangeWay, body: (core: TaskHostCore) => Promise<T>): Promise<T> {
+    const { from, to } = way;
     const { time, faults, network } = this.#options.platform;
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     promise.catch(() => undefined);
@@ -206,7 +217,12 @@ export class SimulatedTaskHosts {
       fail();
       return promise;
     }
-    later(async () => {
+    const delayed = faults.strikes("message-delayed", ends[0]);
+    const delay =
+      faults.random.between(...EXCHANGE_MILLIS) + (delayed ? faults.random.between(...EXCHANGE_DELAY_MILLIS) : 0);
+    way.dueMillis = Math.max(way.dueMillis, time.now() + delay);
+    const arrive = (run: () => Promise<void>): void => void time.schedule(way.dueMillis - time.now(), run, from.memory);
+    arrive(async () => {
       if (broken()) return fail();
       try {
         const reply = await body(to.core);

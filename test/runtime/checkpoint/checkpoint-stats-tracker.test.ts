@@ -35,6 +35,26 @@ describe("checkpoint statistics (OBS-05)", () => {
     });
   });
 
+  it("leave the acknowledgements of the newest checkpoints behind, as far as there is room for them", () => {
+    const small = new CoordinatorProbe({ vertices: [{ parallelism: 2 }, { parallelism: 1 }] });
+    small.complete(small.trigger());
+    small.complete(idOf(small.tick()));
+    const kept = small.stats.keptSubtasks;
+    expect(kept.map(({ checkpointId, subtasks }) => [checkpointId, subtasks.length])).toEqual([
+      [2, 2],
+      [2, 1],
+      [1, 2],
+      [1, 1],
+    ]);
+    for (const { checkpointId, vertexId, subtasks } of kept) {
+      expect(small.stats.subtasksOf(checkpointId, vertexId)).toEqual(subtasks);
+    }
+    const large = new CoordinatorProbe({ vertices: [{ parallelism: 600 }] });
+    large.complete(large.trigger());
+    large.complete(idOf(large.tick()));
+    expect(large.stats.keptSubtasks.map(({ checkpointId }) => checkpointId)).toEqual([2]);
+  });
+
   it("a picture does not change with what happens later", () => {
     const probe = new CoordinatorProbe();
     const id = probe.trigger();

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { ACKNOWLEDGE } from "../../../src/common/acknowledge.ts";
 import { SluiceException } from "../../../src/common/exceptions.ts";
-import type { JobID } from "../../../src/common/ids.ts";
+import { brandId } from "../../../src/common/ids.ts";
+import type { JobID, JobVertexID } from "../../../src/common/ids.ts";
 import type { Epoch } from "../../../src/rpc/fencing/epoch.ts";
 import { DispatcherGateway } from "../../../src/runtime/dispatcher/dispatcher-gateway.ts";
 import { Dispatcher } from "../../../src/runtime/dispatcher/dispatcher.ts";
@@ -23,6 +24,7 @@ import { InMemoryObjectStore } from "../../../src/testing/in-memory-object-store
 import type { TestingHandlers } from "../../../src/testing/testing-endpoint.ts";
 import { testingJobGraph, testingSubmission } from "../../../src/testing/testing-job-graph.ts";
 import type { TestingJobOptions } from "../../../src/testing/testing-job-graph.ts";
+import { NO_TASK_METRICS } from "../checkpoint/coordinator-probe.ts";
 import { ControlPlaneWorld } from "../control-plane-world.ts";
 
 const SECOND = 1_000;
@@ -32,6 +34,9 @@ const ADDRESS = dispatcherAddress(CLUSTER);
 const { jobId } = testingJobGraph();
 const JOB_MASTER_ID = 1 as Epoch as JobMasterId;
 const code = (name: string): unknown => expect.objectContaining({ code: name });
+
+const VERTEX_ID = brandId<JobVertexID>("v");
+const SUBTASKS = [{ subtaskIndex: 0, ackTimestampMillis: 1, stateSize: 2, metrics: NO_TASK_METRICS }];
 
 type JobMasterHandlers = TestingHandlers<typeof JobMasterGateway>;
 
@@ -49,7 +54,12 @@ function picture(status: JobStatus, options: TestingJobOptions = {}): ExecutionG
     quotas: { stateBytes: 1 },
   };
   const drawn = initializingJob(job, graph);
-  return { ...drawn, status, statusTimestamps: { ...drawn.statusTimestamps, [status]: 1_000_500 } };
+  return {
+    ...drawn,
+    status,
+    statusTimestamps: { ...drawn.statusTimestamps, [status]: 1_000_500 },
+    checkpointSubtasks: [{ checkpointId: 7, vertexId: VERTEX_ID, subtasks: SUBTASKS }],
+  };
 }
 
 /** A Dispatcher between testing JobMasters and a testing ResourceManager. */
@@ -316,6 +326,10 @@ describe("Dispatcher, of a job's end", () => {
     expect(await world.settled(world.dispatcher.requestCheckpointStats(jobId))).toEqual(
       picture("FINISHED").checkpoints,
     );
+    const subtasks = (checkpointId: number): Promise<unknown> =>
+      world.settled(world.dispatcher.requestCheckpointSubtasks(jobId, { checkpointId, vertexId: VERTEX_ID }));
+    expect(await subtasks(7)).toEqual(SUBTASKS);
+    expect(await subtasks(8)).toBeUndefined();
     await expect(
       world.settled(world.dispatcher.requestJobResult(testingJobGraph({ number: 2 }).jobId)),
     ).rejects.toEqual(code("JOB_NOT_FOUND"));
