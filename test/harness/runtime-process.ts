@@ -13,13 +13,22 @@ const ROOT = join(import.meta.dirname, "../..");
 const bin = (name: string): string => join(ROOT, "node_modules/.bin", name);
 
 /** Those of `npm run standalone:deno`. */
-const DENO_PERMISSIONS = ["--allow-net", "--allow-read", "--allow-write", "--allow-env"] as const;
+const DENO_OPTIONS = [
+  "--unstable-worker-options",
+  "--no-prompt",
+  "--no-remote",
+  "--cached-only",
+  "--allow-net",
+  "--allow-read",
+  "--allow-write",
+  "--allow-env",
+] as const;
 
 /** All that the product runs on beside workerd; the binaries come with `npm ci`. */
 export const RUNTIMES: readonly Runtime[] = [
   { name: "Node", command: [bin("node")] },
   { name: "Bun", command: [bin("bun")] },
-  { name: "Deno", command: [bin("deno"), "run", "--quiet", "--no-prompt", ...DENO_PERMISSIONS] },
+  { name: "Deno", command: [bin("deno"), "run", "--quiet", ...DENO_OPTIONS] },
 ];
 
 /** A script running in one of the runtimes, in a process of its own. `await using` kills it. */

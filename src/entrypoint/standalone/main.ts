@@ -5,6 +5,8 @@ import { consoleLogger } from "../../common/console-logger.ts";
 import { systemIds } from "../../common/ids.ts";
 import { systemRandom } from "../../common/random.ts";
 import { accessPolicyOf } from "../../rest/access-policy.ts";
+import { hasSandbox } from "./sandbox/job-sandbox.ts";
+import { SandboxedJobModules } from "./sandbox/sandboxed-job-modules.ts";
 import { serve } from "./serve.ts";
 import { StandaloneCluster } from "./standalone-cluster.ts";
 
@@ -13,7 +15,8 @@ const USAGE = `Serves the platform in one process under Node, Bun or Deno, until
   --port <port>     port to listen on (default 8787; 0 takes a free one)
   --host <address>  address to listen on (default 127.0.0.1)
   --data <folder>   where all state lies (default ./data)
-  --trust-jobs      run uploaded jobs in this process, with all its rights: there is no sandbox
+  --trust-jobs      run uploaded jobs in this process, with all its rights; otherwise Deno runs them in a sandbox, and Node
+                    and Bun, which have none, refuse them
   --help            print this
 
 Environment: SLUICE_TOKEN, the access token: without one, everything is open on 127.0.0.1, and nothing runs elsewhere.
@@ -59,11 +62,13 @@ function die(error: unknown): never {
 
 async function run({ port, host, data, trustJobs }: Options): Promise<void> {
   const token = process.env["SLUICE_TOKEN"];
+  const jobs = trustJobs ? "trusted" : hasSandbox() ? "sandboxed" : "refused";
+  if (jobs === "sandboxed") await new SandboxedJobModules(systemClock).requireSound();
   const cluster = new StandaloneCluster({
     folder: data,
     access: accessPolicyOf({ SLUICE_TOKEN: token, SLUICE_LOCAL: isLoopback(host) ? "1" : "0" }),
     clusterDomain: process.env["SLUICE_CLUSTER_DOMAIN"] ?? "localhost",
-    trustJobs,
+    jobs,
     clock: systemClock,
     random: systemRandom,
     ids: systemIds,
@@ -71,9 +76,8 @@ async function run({ port, host, data, trustJobs }: Options): Promise<void> {
     onFatal: die,
   });
   const server = await serve({ hostname: host, port, fetch: cluster.fetch });
-  const sandbox = trustJobs ? ", uploaded jobs are trusted" : "";
   console.log(
-    `sluice standalone · http://${host.includes(":") ? `[${host}]` : host}:${server.port}, state in ${data}${sandbox}, stop with Ctrl-C`,
+    `sluice standalone · http://${host.includes(":") ? `[${host}]` : host}:${server.port}, state in ${data}, uploaded jobs are ${jobs}, stop with Ctrl-C`,
   );
   const stop = (): void =>
     void server

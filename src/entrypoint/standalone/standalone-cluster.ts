@@ -13,6 +13,7 @@ import { Dispatcher } from "../../runtime/dispatcher/dispatcher.ts";
 import { DispatcherGateway } from "../../runtime/dispatcher/dispatcher-gateway.ts";
 import { JobMaster } from "../../runtime/jobmaster/job-master.ts";
 import { JobMasterGateway } from "../../runtime/jobmaster/job-master-gateway.ts";
+import type { JobModuleInspector } from "../../runtime/jobgraph/job-module-inspector.ts";
 import { clusterRegistryAddress, dispatcherAddress, resourceManagerAddress } from "../../runtime/object-name.ts";
 import { ResourceManager } from "../../runtime/resourcemanager/resource-manager.ts";
 import { ResourceManagerGateway } from "../../runtime/resourcemanager/resource-manager-gateway.ts";
@@ -21,17 +22,21 @@ import { TaskExecutorGateway } from "../../runtime/taskexecutor/task-executor-ga
 import { FileObjectStore } from "./file-object-store.ts";
 import type { StandaloneEndpoint } from "./hosted-object.ts";
 import { InProcessJobModules, REFUSED_JOB_MODULES } from "./in-process-job-modules.ts";
-import { InProcessTaskHosts } from "./in-process-task-hosts.ts";
+import { inProcessTasks } from "./in-process-tasks.ts";
 import { JobModuleLoader } from "./job-module-loader.ts";
+import { SandboxedJobModules } from "./sandbox/sandboxed-job-modules.ts";
+import { startSandboxed } from "./sandbox/sandboxed-tasks.ts";
 import { openHostStore, StandaloneHost } from "./standalone-host.ts";
+import { StandaloneTaskHosts } from "./standalone-task-hosts.ts";
+import type { StandaloneTaskHostsOptions } from "./standalone-task-hosts.ts";
 
 export interface StandaloneClusterOptions {
   readonly folder: string;
   readonly access: AccessPolicy;
   /** Domain whose subdomains name clusters. */
   readonly clusterDomain?: string | undefined;
-  /** Uploaded modules run in this process, with all its rights. */
-  readonly trustJobs: boolean;
+  /** `trusted`: uploaded modules run in this process, with all its rights. `sandboxed`: under Deno alone. */
+  readonly jobs: "trusted" | "sandboxed" | "refused";
   readonly clock: Clock;
   readonly random: Random;
   readonly ids: IdSource;
@@ -46,11 +51,11 @@ export class StandaloneCluster {
 
   /** @throws SluiceException `CONFLICT` if another process uses the folder. */
   constructor(options: StandaloneClusterOptions) {
-    const { folder, access, clusterDomain, trustJobs, onFatal, ...ports } = options;
+    const { folder, access, clusterDomain, jobs, onFatal, ...ports } = options;
     const store = openHostStore(folder, onFatal);
     const objects = new FileObjectStore({ folder: join(folder, "contents"), store, ...ports });
-    const loader = new JobModuleLoader(join(folder, "loading"), ports.ids);
-    const taskHosts = new InProcessTaskHosts({ objects, loader, clock: ports.clock });
+    const { modules, start } = jobRunner(jobs, join(folder, "loading"), ports);
+    const taskHosts = new StandaloneTaskHosts({ objects, start });
     const endpoints: Readonly<Record<string, StandaloneEndpoint>> = {
       "cluster-registry": {
         gateways: [ClusterRegistryGateway],
@@ -76,7 +81,7 @@ export class StandaloneCluster {
       clusterDomain,
       objects: () => objects,
       savepointDirectory: DEFAULT_SAVEPOINT_DIRECTORY,
-      modules: trustJobs ? new InProcessJobModules(loader) : REFUSED_JOB_MODULES,
+      modules,
       access,
     });
     this.fetch = (request) => answerFirstLook(request) ?? app.fetch(request);
@@ -86,4 +91,16 @@ export class StandaloneCluster {
   close(): Promise<void> {
     return this.#host.close();
   }
+}
+
+/** Who looks at uploaded modules, and who runs them. */
+function jobRunner(
+  jobs: StandaloneClusterOptions["jobs"],
+  loading: string,
+  { ids, clock }: Pick<StandaloneClusterOptions, "ids" | "clock">,
+): { readonly modules: JobModuleInspector; readonly start: StandaloneTaskHostsOptions["start"] } {
+  if (jobs === "sandboxed") return { modules: new SandboxedJobModules(clock), start: startSandboxed };
+  const loader = new JobModuleLoader(loading, ids);
+  const modules = jobs === "trusted" ? new InProcessJobModules(loader) : REFUSED_JOB_MODULES;
+  return { modules, start: inProcessTasks(loader, clock) };
 }

@@ -1,5 +1,4 @@
 import { setImmediate } from "node:timers/promises";
-import type { Clock } from "../../common/clock.ts";
 import { SluiceException } from "../../common/exceptions.ts";
 import { brandId } from "../../common/ids.ts";
 import type { JobID, ResourceID } from "../../common/ids.ts";
@@ -9,27 +8,43 @@ import type { JobModuleReference } from "../../runtime/jobgraph/job-graph.ts";
 import { parseObjectName } from "../../runtime/object-name.ts";
 import type { TaskHost, TaskHostFactory } from "../../runtime/taskexecutor/task-host.ts";
 import type { ExchangeLink } from "../../streaming/network/exchange-link.ts";
-import { TaskHostCore } from "../../streaming/task/task-host-core.ts";
-import type { JobModuleLoader } from "./job-module-loader.ts";
 
-export interface InProcessTaskHostsOptions {
+/** What the tasks of one TaskExecutor are made of. */
+export interface TaskParts {
+  readonly self: ResourceID;
+  /** The job's module. */
+  readonly text: string;
+  /** The module's, for messages. */
+  readonly name: string;
+  /** The job's view of the object store. */
   readonly objects: ObjectStore;
-  readonly loader: JobModuleLoader;
-  readonly clock: Clock;
+  readonly links: (peer: ResourceID) => ExchangeLink;
 }
 
-/** A TaskExecutor's task host: its core when the module is loaded, until it is closed. */
+/** The tasks of one TaskExecutor, wherever they run. */
+export interface HostedTasks extends TaskHost, ExchangeLink {
+  /** Ends them without notice. */
+  close(): void;
+}
+
+export interface StandaloneTaskHostsOptions {
+  readonly objects: ObjectStore;
+  /** @throws SluiceException `INVALID_PROGRAM` for a module that cannot be loaded. */
+  readonly start: (parts: TaskParts) => Promise<HostedTasks>;
+}
+
+/** A TaskExecutor's task host: its tasks when the module is loaded, until it is closed. */
 interface Host {
-  readonly core: Promise<TaskHostCore>;
+  readonly tasks: Promise<HostedTasks>;
   closed: boolean;
 }
 
-/** Runs the tasks of all TaskExecutors of this process in it, user code included; see {@link JobModuleLoader}. */
-export class InProcessTaskHosts {
-  readonly #options: InProcessTaskHostsOptions;
+/** Starts and ends the tasks of all TaskExecutors of this process, and links them to each other. */
+export class StandaloneTaskHosts {
+  readonly #options: StandaloneTaskHostsOptions;
   readonly #hosts = new Map<string, Host>();
 
-  constructor(options: InProcessTaskHostsOptions) {
+  constructor(options: StandaloneTaskHostsOptions) {
     this.#options = options;
   }
 
@@ -47,22 +62,26 @@ export class InProcessTaskHosts {
     if (host === undefined) return;
     host.closed = true;
     this.#hosts.delete(address);
+    host.tasks.then(
+      (tasks) => tasks.close(),
+      () => undefined,
+    );
   }
 
   /** Also made by the first peer that sends to it. */
   #host(address: string, module: JobModuleReference): Host {
     let host = this.#hosts.get(address);
     if (host === undefined) {
-      const core = this.#start(address, module);
-      // Who uses it hears of the failure.
-      core.catch(() => undefined);
-      this.#hosts.set(address, (host = { core, closed: false }));
+      const tasks = this.#start(address, module);
+      // Who uses them hears of the failure.
+      tasks.catch(() => undefined);
+      this.#hosts.set(address, (host = { tasks, closed: false }));
     }
     return host;
   }
 
-  async #start(address: string, module: JobModuleReference): Promise<TaskHostCore> {
-    const { objects, loader, clock } = this.#options;
+  async #start(address: string, module: JobModuleReference): Promise<HostedTasks> {
+    const { objects, start } = this.#options;
     const stored = await objects.get(module.key);
     if (stored === undefined) {
       throw new SluiceException(
@@ -74,11 +93,11 @@ export class InProcessTaskHosts {
     if (name === undefined) throw new TypeError(`no object name of a TaskExecutor: ${address}`);
     const [jobId = ""] = name.id.split("-te-");
     const jobObjects = new JobObjectStore(objects, name.cluster, brandId<JobID>(jobId));
-    return new TaskHostCore({
+    return start({
       self: brandId<ResourceID>(name.id),
-      definition: await loader.load(new TextDecoder().decode(stored.bytes), module.name),
-      clock,
-      objects: () => jobObjects,
+      text: new TextDecoder().decode(stored.bytes),
+      name: module.name,
+      objects: jobObjects,
       links: (peer) => this.#link(address.slice(0, -name.id.length) + peer, module),
     });
   }
@@ -86,11 +105,11 @@ export class InProcessTaskHosts {
   /** Bound to the peer's host as it is at the first call. */
   #link(address: string, module: JobModuleReference): ExchangeLink {
     let host: Host | undefined;
-    const connect = async (): Promise<TaskHostCore> => {
+    const connect = async (): Promise<HostedTasks> => {
       host ??= this.#host(address, module);
-      const core = await host.core;
+      const tasks = await host.tasks;
       if (host.closed) throw new SluiceException("PARTITION_CONNECTION", `${address} has closed its task host`);
-      return core;
+      return tasks;
     };
     return {
       deliver: async (flush) => (await connect()).deliver(flush),
@@ -98,17 +117,17 @@ export class InProcessTaskHosts {
     };
   }
 
-  #taskHost({ core }: Host): TaskHost {
+  #taskHost({ tasks }: Host): TaskHost {
     return {
-      submitTask: async (descriptor) => (await core).submitTask(descriptor),
-      cancelTask: async (attemptId) => (await core).cancelTask(attemptId),
-      triggerCheckpoint: async (trigger) => (await core).triggerCheckpoint(trigger),
-      notifyCheckpointComplete: async (checkpointId) => (await core).notifyCheckpointComplete(checkpointId),
-      notifyCheckpointAborted: async (checkpointId) => (await core).notifyCheckpointAborted(checkpointId),
+      submitTask: async (descriptor) => (await tasks).submitTask(descriptor),
+      cancelTask: async (attemptId) => (await tasks).cancelTask(attemptId),
+      triggerCheckpoint: async (trigger) => (await tasks).triggerCheckpoint(trigger),
+      notifyCheckpointComplete: async (checkpointId) => (await tasks).notifyCheckpointComplete(checkpointId),
+      notifyCheckpointAborted: async (checkpointId) => (await tasks).notifyCheckpointAborted(checkpointId),
       run: async (request) => {
         // Slices follow one another in microtasks; requests and timers get their turn here.
         await setImmediate();
-        return (await core).run(request);
+        return (await tasks).run(request);
       },
     };
   }
