@@ -5,6 +5,7 @@ import { CORE_PHASES } from "./core/core-result.ts";
 import type { PhaseTimes } from "./core/core-result.ts";
 import { countDurableWrites } from "./counts/durable-writes.ts";
 import { countIdleInvocations } from "./counts/idle-invocations.ts";
+import { measureQuiescentJob } from "./counts/quiescent-job.ts";
 import { ControlServer } from "./http/control-server.ts";
 import { JobTimes } from "./http/job-times.ts";
 import { measureCore } from "./measure-core.ts";
@@ -42,6 +43,7 @@ const WARM_UP_JOBS = 2;
 const P50 = 0.5;
 const P99 = 0.99;
 const MILLIS_PER_SECOND = 1_000;
+const SECONDS_PER_HOUR = 3_600;
 const MAX_WRITES = 2;
 
 export const EXPERIMENTS: readonly Experiment[] = [
@@ -51,6 +53,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   { name: "durable writes", measure: durableWrites },
   { name: "jobs over HTTP", measure: jobsOverHttp },
   { name: "idle cluster", measure: idleCluster },
+  { name: "quiescent job", measure: quiescentJob },
 ];
 
 async function wideJob(): Promise<readonly Row[]> {
@@ -184,6 +187,32 @@ async function idleCluster({ idleSeconds }: BenchOptions): Promise<readonly Row[
     judge(
       { name: `events of an idle cluster in ${idleSeconds} s`, unit: "events", bar: { kind: "value", atMost: 0 } },
       { value: await countIdleInvocations(idleSeconds * MILLIS_PER_SECOND), baseline: undefined },
+    ),
+  ];
+}
+
+async function quiescentJob({ idleSeconds, jobs }: BenchOptions): Promise<readonly Row[]> {
+  const { events, wakeMillis, wakeEvents } = await measureQuiescentJob({
+    idleMillis: idleSeconds * MILLIS_PER_SECOND,
+    wakeUps: jobs,
+  });
+  const wake = "a record pushed to a quiescent job, to its committed row";
+  return [
+    judge(
+      { name: "invocations of a quiescent job per hour", unit: "events", bar: { kind: "value", atMost: 0 } },
+      { value: (events * SECONDS_PER_HOUR) / idleSeconds, baseline: undefined },
+    ),
+    judge(
+      { name: `${wake}, p50`, unit: "ms", bar: { kind: "reported" } },
+      { value: percentile(wakeMillis, P50), baseline: undefined },
+    ),
+    judge(
+      { name: `${wake}, p99`, unit: "ms", bar: { kind: "reported" } },
+      { value: percentile(wakeMillis, P99), baseline: undefined },
+    ),
+    judge(
+      { name: "invocations from such a push until it sleeps again, p50", unit: "events", bar: { kind: "reported" } },
+      { value: percentile(wakeEvents, P50), baseline: undefined },
     ),
   ];
 }

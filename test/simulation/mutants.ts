@@ -144,12 +144,6 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "void upTo;",
   },
   {
-    name: "a job sleeps on a checkpoint from before its last work",
-    file: "src/runtime/jobmaster/quiescence.ts",
-    find: "covered &&= idle.sinceCheckpointId !== undefined && idle.sinceCheckpointId <= (checkpointId ?? 0);",
-    replace: "covered ||= idle.sinceCheckpointId === 0;",
-  },
-  {
     name: "a job sleeps although something was sent to it",
     file: "src/runtime/jobmaster/job-inlets.ts",
     find: "return this.#inlet(inlet).records <= read;",
