@@ -5,6 +5,7 @@ import { describe, expect, it, vi } from "vitest";
 import { milliseconds } from "../../src/common/duration.ts";
 import { systemIds } from "../../src/common/ids.ts";
 import { BatchEncoder } from "../../src/rpc/session/batch-encoder.ts";
+import { ForwardedEnvelope } from "../../src/rpc/session/forwarded-envelope.ts";
 import { SESSION_VERSION } from "../../src/rpc/session/session-protocol.ts";
 import { createDurableObjectWorld } from "../conformance/durable-object-world.ts";
 import { envelope } from "../conformance/row.ts";
@@ -120,10 +121,12 @@ describe("an endpoint as a Durable Object", () => {
         const object = new ProbeObject(state, { ...probes, ...variables });
         const encoder = new BatchEncoder();
         const items = [envelope(address, { method: "total" }), envelope(address, { kind: "handshake", method: "" })];
-        const batch = encoder.encode(
-          items.map((item, index) => ({ number: index + 1, queuedMillis: 0, envelope: item, json: "[]" })),
-          { nowMillis: 0, received: [] },
-        );
+        const unheard = { resolve: () => undefined, reject: () => undefined };
+        const messages = items.map((item, index) => {
+          const as = { args: { json: "[]" }, repeatable: false, nowMillis: 0 };
+          return Object.assign(new ForwardedEnvelope(item, as, unheard), { number: index + 1 });
+        });
+        const batch = encoder.encode(messages, { nowMillis: 0, received: [] });
         await object.openSession({ version: SESSION_VERSION, conversation: systemIds.hex(), batch });
         await expect(object.openSession("nonsense")).rejects.toMatchObject({ code: "UNKNOWN_MESSAGE" });
         await object.alarm();

@@ -29,7 +29,8 @@ const MAX_TEXT = 1_000_000;
 
 const TABLES = [
   `CREATE TABLE IF NOT EXISTS sluice_message_log (
-    first INTEGER PRIMARY KEY, last INTEGER NOT NULL, incarnation INTEGER NOT NULL, entries TEXT NOT NULL)`,
+    first INTEGER PRIMARY KEY, last INTEGER NOT NULL, incarnation INTEGER NOT NULL, characters INTEGER NOT NULL,
+    entries TEXT NOT NULL)`,
   "CREATE TABLE IF NOT EXISTS sluice_message_bases (after INTEGER PRIMARY KEY, content TEXT NOT NULL)",
 ] as const;
 
@@ -83,7 +84,7 @@ export class MessageRing {
   /** Reads again what it knows of its rows: a transaction that wrote some was undone. */
   reload(): void {
     const row = this.#database.exec(
-      "SELECT min(first) AS first, max(last) AS last, sum(length(entries)) AS characters FROM sluice_message_log",
+      "SELECT min(first) AS first, max(last) AS last, sum(characters) AS characters FROM sluice_message_log",
     )[0];
     this.#last = Number(row?.["last"] ?? this.lastBase ?? 0);
     this.#first = Number(row?.["first"] ?? this.#last + 1);
@@ -139,14 +140,19 @@ export class MessageRing {
     const first = this.#last + 1;
     this.#last += entries.length;
     this.#characters += text.length;
-    this.#database.exec("INSERT INTO sluice_message_log VALUES (?, ?, ?, ?)", first, this.#last, incarnation, text);
+    this.#database.exec(
+      "INSERT INTO sluice_message_log VALUES (?, ?, ?, ?, ?)",
+      first,
+      this.#last,
+      incarnation,
+      text.length,
+      text,
+    );
   }
 
   /** Drops the oldest rows until there is room for a while. */
   #trim(): void {
-    const rows = this.#database.exec(
-      "SELECT last, length(entries) AS characters FROM sluice_message_log ORDER BY first",
-    );
+    const rows = this.#database.exec("SELECT last, characters FROM sluice_message_log ORDER BY first");
     const keep = 1 - 1 / PART;
     for (const row of rows) {
       const fits = this.#last - this.#first < this.capacity * keep && this.#characters <= this.maxCharacters * keep;

@@ -31,9 +31,8 @@ export class ForwardedEnvelope implements OutgoingMessage {
     as: { readonly args: CapturedArguments; readonly repeatable: boolean; readonly nowMillis: number },
     answer: Answer,
   ) {
-    const { kind, gateway, gatewayVersion, method, epoch, sender, id, remainingMillis } = envelope;
+    const { version, kind, gateway, gatewayVersion, method, epoch, sender, id, remainingMillis } = envelope;
     const { prefix, tail } = splitId(id);
-    const version = ENVELOPE_VERSION;
     this.head = { version, kind, gateway, gatewayVersion, method, epoch, sender, idPrefix: prefix };
     this.idNumber = tail;
     this.args = as.args;

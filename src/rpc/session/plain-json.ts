@@ -18,8 +18,9 @@ export function plainJson(value: unknown): string | undefined {
   return isPlain(value, 0) ? JSON.stringify(value) : undefined;
 }
 
-/** {@link plainJson} of an array. */
+/** {@link plainJson} of an array, and of what came in the place of one. */
 export function plainJsonArray(values: readonly unknown[]): string | undefined {
+  if (!Array.isArray(values)) return plainJson(values);
   let json = "";
   for (let index = 0; index < values.length; index += 1) {
     const member = plainJson(values[index]);
