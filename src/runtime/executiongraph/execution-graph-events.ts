@@ -4,7 +4,7 @@ import type { JobStatus } from "../messages/job-status.ts";
 import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { TaskMetrics } from "../messages/task-metrics.ts";
 import type { RecordedFailure } from "./exception-history.ts";
-import type { AdoptedAttempt, NewAttempt, SlotAssignment } from "./execution.ts";
+import type { AdoptedAttempt, SlotAssignment } from "./execution.ts";
 import type { RestartCounts } from "./restart-counts.ts";
 
 /**
@@ -39,7 +39,9 @@ export type ExecutionGraphEvent =
   | {
       /** New attempts for some subtasks, in the place of ended ones. */
       readonly kind: "executions-reset";
-      readonly attempts: readonly NewAttempt[];
+      readonly attemptIds: readonly ExecutionAttemptID[];
+      /** Of a subtask's first attempt; a later one's is one more than that of the one before. */
+      readonly attemptNumber: number;
       readonly nowMillis: number;
     }
   | {

@@ -5,10 +5,11 @@ import type { ExecutionState } from "../messages/execution-state.ts";
 import { isTerminalExecutionState } from "../messages/execution-state.ts";
 import type { ExceptionHistoryEntry } from "../messages/execution-graph-info.ts";
 import { JOB_STATUSES, type JobStatus } from "../messages/job-status.ts";
+import { NO_METRICS } from "../messages/task-metrics.ts";
 import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { JobGraph, JobVertex } from "../jobgraph/job-graph.ts";
 import { ExceptionHistory } from "./exception-history.ts";
-import { newExecution, zeroPerState, type Execution, type MutableExecution, type NewAttempt } from "./execution.ts";
+import { zeroPerState, type Execution, type MutableExecution } from "./execution.ts";
 import { canTransitionExecution } from "./execution-transitions.ts";
 import type { ExecutionGraphEvent } from "./execution-graph-events.ts";
 import { canTransitionJob } from "./job-status-transitions.ts";
@@ -198,23 +199,25 @@ export class ExecutionGraph {
     if (event.metrics !== undefined) execution.metrics = event.metrics;
   }
 
-  #reset({ attempts, nowMillis }: ExecutionGraphEvent & { readonly kind: "executions-reset" }): void {
-    for (const attempt of attempts) {
-      const old = this.#executions[placeOf(attempt.attemptId)];
+  #reset({ attemptIds, attemptNumber, nowMillis }: ExecutionGraphEvent & { readonly kind: "executions-reset" }): void {
+    for (const attemptId of attemptIds) {
+      const old = this.#executions[placeOf(attemptId)];
       if (old !== undefined && !isTerminalExecutionState(old.state)) {
         throw new SluiceException("ILLEGAL_STATE", `attempt ${old.attemptId}: reset while ${old.state}`);
       }
-      this.#put(attempt, "CREATED", nowMillis);
+      const execution = this.#put(attemptId, "CREATED", nowMillis);
+      execution.attemptNumber = old === undefined ? attemptNumber : old.attemptNumber + 1;
     }
   }
 
   #adopt({ attempts, nowMillis }: ExecutionGraphEvent & { readonly kind: "executions-adopted" }): void {
-    for (const { slot, endOfData, ...attempt } of attempts) {
-      const old = this.#executions[placeOf(attempt.attemptId)];
+    for (const { attemptId, attemptNumber, slot, endOfData } of attempts) {
+      const old = this.#executions[placeOf(attemptId)];
       if (old?.state !== "SCHEDULED") {
-        throw new SluiceException("ILLEGAL_STATE", `attempt ${attempt.attemptId}: takes a place that is ${old?.state}`);
+        throw new SluiceException("ILLEGAL_STATE", `attempt ${attemptId}: takes a place that is ${old?.state}`);
       }
-      const execution = this.#put(attempt, "RUNNING", nowMillis);
+      const execution = this.#put(attemptId, "RUNNING", nowMillis);
+      execution.attemptNumber = attemptNumber;
       execution.slot = slot;
       execution.endOfData = endOfData;
       execution.deploymentAcknowledged = true;
@@ -222,7 +225,7 @@ export class ExecutionGraph {
   }
 
   /** Places a new attempt, over the one that was there. */
-  #put({ attemptId, attemptNumber }: NewAttempt, state: ExecutionState, nowMillis: number): MutableExecution {
+  #put(attemptId: ExecutionAttemptID, state: ExecutionState, nowMillis: number): MutableExecution {
     const place = placeOf(attemptId);
     const vertex = this.#vertices[this.#vertexOf[place] ?? this.#vertices.length];
     if (vertex === undefined) {
@@ -231,7 +234,19 @@ export class ExecutionGraph {
     const old = this.#executions[place];
     if (old !== undefined) this.#counts[old.state] -= 1;
     const subtaskIndex = place - vertex.first;
-    const execution = newExecution({ attemptId, attemptNumber, vertex: vertex.jobVertex, subtaskIndex, place }, state);
+    const execution: MutableExecution = {
+      attemptId,
+      attemptNumber: 0,
+      vertex: vertex.jobVertex,
+      subtaskIndex,
+      place,
+      state,
+      slot: undefined,
+      deploymentAcknowledged: false,
+      failure: undefined,
+      metrics: NO_METRICS,
+      endOfData: false,
+    };
     vertex.executions[subtaskIndex] = execution;
     this.#executions[place] = execution;
     this.#stateTimestamps.begin(place, state, nowMillis);

@@ -1,7 +1,7 @@
 import type { AllocationID, ExecutionAttemptID, ResourceID } from "../../common/ids.ts";
 import type { ExecutionState } from "../messages/execution-state.ts";
 import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
-import { NO_METRICS, type TaskMetrics } from "../messages/task-metrics.ts";
+import type { TaskMetrics } from "../messages/task-metrics.ts";
 import type { JobVertex } from "../jobgraph/job-graph.ts";
 
 /** A slot that a subtask runs in. */
@@ -13,14 +13,10 @@ export interface AssignedSlot {
 /** Slots by subtask index, holes where none is assigned: subtask i of every vertex goes to the slot of i (SCH-07). */
 export type SlotAssignment = readonly (AssignedSlot | undefined)[];
 
-/** An attempt, whose id says where it stands in its graph. */
-export interface NewAttempt {
+/** An attempt that an earlier life of the JobMaster deployed, and that runs. */
+export interface AdoptedAttempt {
   readonly attemptId: ExecutionAttemptID;
   readonly attemptNumber: number;
-}
-
-/** An attempt that an earlier life of the JobMaster deployed, and that runs. */
-export interface AdoptedAttempt extends NewAttempt {
   readonly slot: AssignedSlot;
   readonly endOfData: boolean;
 }
@@ -44,30 +40,8 @@ export interface Execution {
   readonly endOfData: boolean;
 }
 
-export type ExecutionIdentity = Pick<Execution, "attemptId" | "attemptNumber" | "vertex" | "subtaskIndex" | "place">;
-
 /** The graph's own view. */
 export type MutableExecution = { -readonly [Field in keyof Execution]: Execution[Field] };
-
-/** Written out: a wide job has very many, and an object that is spread or grows costs several times as much. */
-export function newExecution(
-  { attemptId, attemptNumber, vertex, subtaskIndex, place }: ExecutionIdentity,
-  state: ExecutionState,
-): MutableExecution {
-  return {
-    attemptId,
-    attemptNumber,
-    vertex,
-    subtaskIndex,
-    place,
-    state,
-    slot: undefined,
-    deploymentAcknowledged: false,
-    failure: undefined,
-    metrics: NO_METRICS,
-    endOfData: false,
-  };
-}
 
 export function zeroPerState(): Record<ExecutionState, number> {
   return {

@@ -278,7 +278,10 @@ export class JobExecution {
         return this.onSlotsOffered();
       case "deploy-tasks":
         this.#parts.storage.endSleep();
-        return this.#tasks.deploy(createTaskDeployments(this.graph, effect.attemptIds, this.#restoreOf));
+        return this.#tasks.deploy(
+          createTaskDeployments(this.graph, effect.attemptIds, this.#restoreOf),
+          (attemptId) => this.graph.execution(attemptId)?.state === "DEPLOYING",
+        );
       case "cancel-tasks":
         return this.#tasks.cancel(
           effect.attemptIds

@@ -15,7 +15,10 @@ export function recordSchedulerEvent(event: SchedulerEvent, state: SchedulerStat
       return;
     case "executions-reset":
       return storage.putAttemptNumber(
-        event.attempts.reduce((highest, { attemptNumber }) => Math.max(highest, attemptNumber), storage.attemptNumber),
+        event.attemptIds.reduce(
+          (highest, attemptId) => Math.max(highest, graph.execution(attemptId)?.attemptNumber ?? 0),
+          storage.attemptNumber,
+        ),
       );
     case "restart-decided":
     case "progress-made":

@@ -101,15 +101,10 @@ export class SlotPool {
     const inUse = new Set<AllocationID>();
     for (const slot of occupied) if (slot !== undefined) inUse.add(slot.allocationId);
     const free: PooledSlot[] = [];
-    for (const location of [...this.#slots.keys()].sort(compareText)) {
+    for (const location of [...this.#slots.keys()].sort()) {
       const here = this.#slots.get(location)?.filter(({ allocationId }) => !inUse.has(allocationId)) ?? [];
       free.push(...here.sort((left, right) => left.slotIndex - right.slotIndex));
     }
     return free;
   }
-}
-
-function compareText(left: string, right: string): number {
-  if (left === right) return 0;
-  return left < right ? -1 : 1;
 }

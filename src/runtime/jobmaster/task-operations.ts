@@ -31,11 +31,11 @@ export class TaskOperations {
     this.#listener = listener;
   }
 
-  /** One call per TaskExecutor. */
-  deploy(deployments: readonly TaskDeployment[]): void {
-    for (const { location, executions, batch } of deployments) {
+  /** One call per TaskExecutor. @param isDeploying whether an attempt is to be deployed still. */
+  deploy(deployments: readonly TaskDeployment[], isDeploying: (attemptId: ExecutionAttemptID) => boolean): void {
+    for (const { location, batch } of deployments) {
       // An earlier one of these may have failed, and its region with it.
-      const attemptIds = executions.filter(({ state }) => state === "DEPLOYING").map(({ attemptId }) => attemptId);
+      const attemptIds = batch.tasks.map(({ attemptId }) => attemptId).filter(isDeploying);
       if (attemptIds.length === 0) continue;
       const gateway = this.#taskManagers.get(location)?.gateway;
       if (gateway === undefined) {
@@ -45,7 +45,7 @@ export class TaskOperations {
       }
       this.#services.whenSettled(
         gateway.submitTasks(
-          attemptIds.length === executions.length ? batch : tasksOf(batch, attemptIds),
+          attemptIds.length === batch.tasks.length ? batch : tasksOf(batch, attemptIds),
           this.#services.jobMasterId,
         ),
         (refusals) => this.#onSubmitted(location, attemptIds, refusals),

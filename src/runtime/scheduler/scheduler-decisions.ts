@@ -1,5 +1,5 @@
 import type { ExecutionAttemptID } from "../../common/ids.ts";
-import type { Execution, NewAttempt } from "../executiongraph/execution.ts";
+import type { Execution } from "../executiongraph/execution.ts";
 import { attemptIdOf, newAttemptBatch } from "../messages/execution-attempt-id.ts";
 import { isTerminalExecutionState } from "../messages/execution-state.ts";
 import type { JobStatus } from "../messages/job-status.ts";
@@ -171,15 +171,12 @@ function decideRestartOf(
   const { nowMillis, ids } = environment;
   const batch = newAttemptBatch(ids);
   const ended = state.graph.executions().filter((execution) => restarting.has(state.regions.of(execution)));
-  const attempts = ended.map(({ place, attemptNumber }): NewAttempt => ({
-    attemptId: attemptIdOf(batch, place),
-    attemptNumber: attemptNumber + 1,
-  }));
-  const schedule = decideSchedule(state, { attemptIds: idsOf(attempts), slots: slotsOf(ended) }, nowMillis);
+  const attemptIds = ended.map(({ place }) => attemptIdOf(batch, place));
+  const schedule = decideSchedule(state, { attemptIds, slots: slotsOf(ended) }, nowMillis);
   const running: readonly SchedulerEvent[] =
     state.pendingRestarts.size > 1 ? [] : [{ kind: "job-status-changed", status: "RUNNING", nowMillis }];
   return {
-    events: [{ kind: "executions-reset", attempts, nowMillis }, ...running, ...schedule.events],
+    events: [{ kind: "executions-reset", attemptIds, attemptNumber: 0, nowMillis }, ...running, ...schedule.events],
     effects: [{ kind: "restore-state" }, ...schedule.effects],
   };
 }
@@ -228,11 +225,8 @@ function firstAttempts(
   { ids, nowMillis }: SchedulerEnvironment,
 ): SchedulerEvent {
   const batch = newAttemptBatch(ids);
-  const attempts = Array.from({ length: graph.size }, (_, place): NewAttempt => ({
-    attemptId: attemptIdOf(batch, place),
-    attemptNumber,
-  }));
-  return { kind: "executions-reset", attempts, nowMillis };
+  const attemptIds = Array.from({ length: graph.size }, (_, place) => attemptIdOf(batch, place));
+  return { kind: "executions-reset", attemptIds, attemptNumber, nowMillis };
 }
 
 /** All regions of a batch fail with their slot request; one attempt of each is enough to say so. */

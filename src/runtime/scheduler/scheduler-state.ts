@@ -91,7 +91,7 @@ export class SchedulerState {
         return;
       case "executions-reset":
         this.graph.apply(event);
-        for (const { attemptId } of event.attempts) this.#begin(attemptId);
+        for (const attemptId of event.attemptIds) this.#begin(attemptId);
         return;
       case "executions-changed":
         this.graph.apply(event);

@@ -15,8 +15,6 @@ import type { TaskRestore } from "../messages/task-deployment-descriptor.ts";
 /** The tasks for one TaskExecutor. */
 export interface TaskDeployment {
   readonly location: ResourceID;
-  /** In the order of the batch's tasks. */
-  readonly executions: readonly Execution[];
   readonly batch: TaskDeploymentBatch;
 }
 
@@ -40,21 +38,18 @@ export function createTaskDeployments(
     if (execution === undefined) continue;
     const { location, allocationId } = slotOf(execution);
     let draft = drafts.get(location);
-    if (draft === undefined) drafts.set(location, (draft = { executions: [], vertices: [], tasks: [] }));
+    if (draft === undefined) drafts.set(location, (draft = { vertices: [], tasks: [] }));
     const vertex = vertices.of(execution.vertex);
     if (draft.vertices.at(-1) !== vertex) draft.vertices.push(vertex);
-    draft.executions.push(execution);
     draft.tasks.push(taskOf(execution, { vertex: draft.vertices.length - 1, allocationId }, restoreOf(execution)));
   }
-  return Array.from(drafts, ([location, { executions, vertices: deployed, tasks }]) => ({
+  return Array.from(drafts, ([location, { vertices: deployed, tasks }]) => ({
     location,
-    executions,
     batch: { jobId, jobName, module, graphHash, configuration, vertices: deployed, tasks },
   }));
 }
 
 interface Draft {
-  readonly executions: Execution[];
   readonly vertices: DeployedVertex[];
   readonly tasks: DeployedTask[];
 }

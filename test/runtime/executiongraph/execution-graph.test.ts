@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { brandId, type AllocationID, type ExecutionAttemptID, type ResourceID } from "../../../src/common/ids.ts";
 import { ExecutionGraph } from "../../../src/runtime/executiongraph/execution-graph.ts";
 import { jobDetailsOf, snapshotExecutionGraph } from "../../../src/runtime/executiongraph/execution-graph-snapshot.ts";
-import type { AssignedSlot, NewAttempt } from "../../../src/runtime/executiongraph/execution.ts";
+import type { AssignedSlot } from "../../../src/runtime/executiongraph/execution.ts";
 import { attemptIdOf, type AttemptBatch } from "../../../src/runtime/messages/execution-attempt-id.ts";
 import { serializeThrowable } from "../../../src/runtime/messages/serialized-throwable.ts";
 import { testingJobGraph } from "./testing-job-graph.ts";
@@ -10,10 +10,6 @@ import { testingJobGraph } from "./testing-job-graph.ts";
 /** `a0` is of batch a at place 0: two subtasks of the first vertex, then one of the second. */
 function attempt(name: string): ExecutionAttemptID {
   return attemptIdOf(brandId<AttemptBatch>(name.slice(0, 1).repeat(24)), Number(name.slice(1)));
-}
-
-function attempts(attemptNumber: number, ...names: readonly string[]): readonly NewAttempt[] {
-  return names.map((name) => ({ attemptId: attempt(name), attemptNumber }));
 }
 
 function idsOf(graph: ExecutionGraph): readonly ExecutionAttemptID[] {
@@ -24,7 +20,8 @@ function graphOfThree(): ExecutionGraph {
   const graph = new ExecutionGraph(testingJobGraph([{ parallelism: 2 }, { parallelism: 1 }]), 100);
   graph.apply({
     kind: "executions-reset",
-    attempts: attempts(0, "a0", "a1", "a2"),
+    attemptNumber: 0,
+    attemptIds: ["a0", "a1", "a2"].map(attempt),
     nowMillis: 101,
   });
   return graph;
@@ -60,7 +57,8 @@ describe("ExecutionGraph", () => {
     const graph = graphOfThree();
     const reset = {
       kind: "executions-reset",
-      attempts: attempts(1, "c0", "c1", "c2"),
+      attemptNumber: 1,
+      attemptIds: ["c0", "c1", "c2"].map(attempt),
       nowMillis: 110,
     } as const;
     expect(() => graph.apply(reset)).toThrow("reset while CREATED");
@@ -84,11 +82,16 @@ describe("ExecutionGraph", () => {
     for (const state of ["CANCELING", "CANCELED"] as const) {
       graph.apply({ kind: "executions-changed", attemptIds: [attempt("a1")], state, nowMillis: 109 });
     }
-    graph.apply({ kind: "executions-reset", attempts: attempts(3, "c1"), nowMillis: 110 });
+    graph.apply({ kind: "executions-reset", attemptNumber: 3, attemptIds: ["c1"].map(attempt), nowMillis: 110 });
     expect(idsOf(graph)).toEqual(["a0", "c1", "a2"].map(attempt));
     expect(graph.execution(attempt("a1"))).toBeUndefined();
     expect(graph.counts).toMatchObject({ CREATED: 3, CANCELED: 0 });
-    const nowhere = { kind: "executions-reset", attempts: attempts(0, "d3"), nowMillis: 111 } as const;
+    const nowhere = {
+      kind: "executions-reset",
+      attemptNumber: 0,
+      attemptIds: ["d3"].map(attempt),
+      nowMillis: 111,
+    } as const;
     expect(() => graph.apply(nowhere)).toThrow("no subtask 3 of 3");
   });
 

@@ -61,7 +61,8 @@ function graphWithOneAttempt(): ExecutionGraph {
   const graph = new ExecutionGraph(testingJobGraph([{ parallelism: 1 }]), 5);
   graph.apply({
     kind: "executions-reset",
-    attempts: [{ attemptId: ATTEMPT, attemptNumber: 0 }],
+    attemptIds: [ATTEMPT],
+    attemptNumber: 0,
     nowMillis: 6,
   });
   return graph;

@@ -103,7 +103,7 @@ describe("task deployment descriptors", () => {
     const others = probe.attempts.filter((attemptId) => !region.includes(attemptId));
     probe.graph.apply({ kind: "slots-assigned", attemptIds: others, slots: [] });
     const ofRegion = createTaskDeployments(probe.graph, region, () => undefined);
-    expect(ofRegion.flatMap(({ executions }) => executions.map(({ attemptId }) => attemptId))).toEqual(region);
+    expect(ofRegion.flatMap(({ batch }) => batch.tasks.map(({ attemptId }) => attemptId))).toEqual(region);
     expect(descriptors(probe, region)[0]?.resultPartitions[0]?.consumers[0]?.attemptId).toBe(region[1]);
   });
 
