@@ -70,40 +70,11 @@ export interface LogEntry {
 }
 
 /**
- * The beginning of an entry as it is stored, taken before the turn can change what it was given: when it was, and its cause.
- * A message, which nearly all causes are, is an array.
+ * The beginning of an entry as it is stored, taken before the turn can change what it was given: `[nowMillis,cause`. A
+ * message, which nearly all causes are, is an array: see {@link MessageEncoder}.
  */
 export function encodeCause(cause: LoggedCause, nowMillis: number): string {
-  return `${nowMillis},${wireTextOf(cause)}`;
-}
-
-/** What stored text makes of a message: remaining milliseconds and sender are null where there are none. */
-export type StoredMessage = readonly [
-  method: string,
-  args: readonly unknown[],
-  remainingMillis: number | null,
-  sender: SenderIdentity | null,
-  trace?: string,
-];
-
-/**
- * {@link encodeCause} of a message. By hand, as it costs each message as much as everything else about it.
- *
- * @param methodText the method's name as JSON.
- */
-export function encodeMessage(message: LoggedMessage, methodText: string, nowMillis: number): string {
-  const { args, sender, deadlineMillis, trace } = message;
-  let text = `${nowMillis},[${methodText},[`;
-  for (let index = 0; index < args.length; index += 1)
-    text += index === 0 ? argText(args[0]) : `,${argText(args[index])}`;
-  text += deadlineMillis === undefined ? "],null" : `],${deadlineMillis - nowMillis}`;
-  text += sender === undefined ? ",null" : `,${JSON.stringify(sender)}`;
-  return trace === undefined ? `${text}]` : `${text},${JSON.stringify(trace)}]`;
-}
-
-function argText(value: unknown): string {
-  if (typeof value === "number" && Number.isSafeInteger(value) && value !== 0) return `${value}`;
-  return typeof value === "string" ? JSON.stringify(value) : wireTextOf(value);
+  return `[${nowMillis},${wireTextOf(cause)}`;
 }
 
 /** What stored text makes of the answers and a failure. */
@@ -115,10 +86,10 @@ export type StoredAnswers = readonly [
 ];
 
 export function encodeEntry(head: string, answers: Answers | undefined, failed: string | undefined): string {
-  if (answers === undefined && failed === undefined) return `[${head}]`;
+  if (answers === undefined && failed === undefined) return `${head}]`;
   const { random, ids, timers } = answers ?? noAnswers();
   const asked: StoredAnswers = failed === undefined ? [random, ids, timers] : [random, ids, timers, failed];
-  return `[${head},${JSON.stringify(asked)}]`;
+  return `${head},${JSON.stringify(asked)}]`;
 }
 
 /** Answers as they are given. */

@@ -16,10 +16,11 @@ import type { Turn } from "../turn.ts";
 import { withTimerList } from "./journal.ts";
 import type { Journal } from "./journal.ts";
 import { encodeBase } from "./log-base.ts";
-import { encodeCause, encodeEntry, encodeMessage, loggedError, noAnswers } from "./log-entry.ts";
+import { encodeCause, encodeEntry, loggedError, noAnswers } from "./log-entry.ts";
 import type { GrowingAnswers, LoggedCause, LoggedMessage, LoggedOutcome } from "./log-entry.ts";
 import { LoggedMainThread } from "./logged-main-thread.ts";
 import type { LeftOver, TurnLog } from "./logged-main-thread.ts";
+import { MessageEncoder } from "./message-encoder.ts";
 import { MessageLogGateway } from "./message-log-gateway.ts";
 import { MessageRing } from "./message-ring.ts";
 import type { MessageLogOptions, StoredMessageLog } from "./message-ring.ts";
@@ -59,8 +60,8 @@ export class MessageLog implements Journal, TurnLog {
   readonly #endpoint: LoggedEndpoint;
   readonly #ring: MessageRing;
   readonly #incarnation: number;
-  // As JSON.
-  readonly #methods = new Map<string, string>();
+  readonly #methods = new Set<string>();
+  readonly #encoder = new MessageEncoder();
   // Continuations and tasks that have not run.
   readonly #leftOver = new Set<LeftOver>();
   #mainThread: MainThread | undefined;
@@ -164,7 +165,7 @@ export class MessageLog implements Journal, TurnLog {
             `message log of ${this.#endpoint.address}: ${gateway.name}.${name} ${turns === "sync" ? "is a stream" : `has turns "${turns}"`}; only sync turns without streams can be replayed`,
           );
         }
-        this.#methods.set(`${gateway.name}.${name}`, JSON.stringify(`${gateway.name}.${name}`));
+        this.#methods.add(`${gateway.name}.${name}`);
       }
     }
   }
@@ -172,12 +173,11 @@ export class MessageLog implements Journal, TurnLog {
   message(message: LoggedMessage): void {
     this.#endEntry();
     // What the layer itself answers is no turn of the endpoint's code.
-    const methodText = this.#methods.get(message.method);
-    if (methodText === undefined) return;
+    if (!this.#methods.has(message.method)) return;
     const turn = this.#requireTurn();
     this.#beginEntry({
       turn,
-      head: encodeMessage(message, methodText, turn.nowMillis),
+      head: this.#encoder.encode(message, turn.nowMillis),
       what: message.method,
       failed: undefined,
     });

@@ -1,6 +1,7 @@
 import { decodeWireText } from "../../common/wire-text.ts";
 import type { LogBase } from "../../rpc/message-log/log-base.ts";
-import type { Cause, LogEntry, LoggedCause, StoredAnswers, StoredMessage } from "../../rpc/message-log/log-entry.ts";
+import type { Cause, LogEntry, LoggedCause, StoredAnswers } from "../../rpc/message-log/log-entry.ts";
+import type { StoredMessage } from "../../rpc/message-log/message-encoder.ts";
 import type { StoredMessageLog } from "../../rpc/message-log/message-ring.ts";
 
 /** A message log, readable. */
@@ -51,13 +52,16 @@ function isMessage(cause: LoggedCause | StoredMessage): cause is StoredMessage {
   return Array.isArray(cause);
 }
 
-function messageOf([method, args, remainingMillis, sender, trace]: StoredMessage, nowMillis: number): Cause {
+function messageOf(
+  [method, args, remainingMillis, sender = null, trace = null]: StoredMessage,
+  nowMillis: number,
+): Cause {
   return {
     kind: "message",
     method,
     args,
     ...(sender === null ? {} : { sender }),
     ...(remainingMillis === null ? {} : { deadlineMillis: nowMillis + remainingMillis }),
-    ...(trace === undefined ? {} : { trace }),
+    ...(trace === null ? {} : { trace }),
   };
 }

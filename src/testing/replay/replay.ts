@@ -133,7 +133,12 @@ export class Replay<E extends RpcEndpoint> {
     const { thrown } = run(living.thread, entry.number, () => this.#run(entry, living));
     const divergence = divergenceOf(entry, living.journal, thrown);
     if (divergence !== undefined) throw this.#diverged(entry, divergence, thrown?.error);
-    return { entry, sent: this.#sent, result: this.#result, error: thrown === undefined ? undefined : fromUnknown(thrown.error) };
+    return {
+      entry,
+      sent: this.#sent,
+      result: this.#result,
+      error: thrown === undefined ? undefined : fromUnknown(thrown.error),
+    };
   }
 
   /** Runs turns until `turn` has run. @throws SluiceException `NOT_FOUND` if the log has no such turn ahead. */
