@@ -45,7 +45,7 @@ describe("a quiescent job on workerd", () => {
     await sleep(ASLEEP_MILLIS);
     expect(await silence(platform, SILENCE_MILLIS)).toEqual([]);
     expect(platform.alarms()).toEqual([]);
-    expect(await platform.client.requestJob(jobId)).toMatchObject({ state: "RUNNING" });
+    expect(await platform.client.requestJob(jobId)).toMatchObject({ state: "RUNNING", quiescent: true });
 
     expect(await push(platform, jobId, "?producer=p&sequence=1", [1, 2, 3])).toEqual({ records: 3, duplicate: false });
     expect(await push(platform, jobId, "?producer=p&sequence=1", [1, 2, 3])).toEqual({ records: 3, duplicate: true });

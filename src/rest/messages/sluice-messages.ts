@@ -96,6 +96,8 @@ export const SluiceJobInfo = z.object({
   startTime: Timestamp,
   endTime: Timestamp,
   duration: z.int(),
+  /** Nothing happens in the job: it sleeps until it has something to do, and is RUNNING all the same. */
+  quiescent: z.boolean(),
   /** Restarts over all lives of the job, whatever caused them; those of the infrastructure are not charged to its budget. */
   restarts: Count,
   restoredCheckpointId: z.int().nullable(),

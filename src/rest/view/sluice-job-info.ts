@@ -20,6 +20,7 @@ export function sluiceJobInfo(info: ExecutionGraphInfo, now: number): SluiceJobI
     startTime: times.start,
     endTime: times.end,
     duration: times.duration,
+    quiescent: info.quiescent === true,
     restarts: info.restarts,
     restoredCheckpointId: restored?.checkpointId ?? null,
     restoredPosition: restored?.sourcePosition ?? null,

@@ -368,7 +368,7 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
         onQuiescent: (dueMillis) => {
           const due = dueMillis === undefined ? {} : { dueMillis };
           storage.putSleep({ sleep: storage.sleeps + 1, ...due, released: false, waking: false });
-          const info = running.fallAsleep();
+          const info = { ...running.fallAsleep(), quiescent: true } as const;
           storage.putSleepingInfo(info);
           this.log.info("the job sleeps", { sleep: storage.sleeps, ...due });
           this.#sleep(info, storage, job);

@@ -29,6 +29,8 @@ export interface ExecutionGraphInfo {
    * charged to the restart strategy.
    */
   readonly restarts: number;
+  /** The job sleeps, as nothing happens in it; absent: it does not. */
+  readonly quiescent?: true;
   readonly checkpoints?: CheckpointStatsSnapshot;
   /** Of a job that has ended: of its newest checkpoints, as far as they are not too large. */
   readonly checkpointSubtasks?: readonly CheckpointSubtasks[];

@@ -164,7 +164,8 @@ describe("a quiescent job", () => {
       async () => {
         if (run.asleep && !slept) {
           sleeps += 1;
-          expect(await run.status()).toBe("RUNNING");
+          const { status, quiescent } = await run.info();
+          expect({ status, quiescent }).toEqual({ status: "RUNNING", quiescent: true });
         }
         slept = run.asleep;
         return isGloballyTerminal(await run.status());
