@@ -75,6 +75,8 @@ export class MainThread {
   #draining = false;
   // What time it was when the last turn ended, while nothing but turns can have run since.
   #runMillis: number | undefined;
+  // When the last turn that succeeded ended.
+  #endMillis = 0;
 
   constructor(options: MainThreadOptions) {
     this.#options = options;
@@ -185,6 +187,18 @@ export class MainThread {
       return;
     }
     for (const work of this.#pending.keys()) if (isMeant(work)) work.context.cancellation?.cancel(reason);
+  }
+
+  /** Handlers that hold the others up are given up, and no more messages run: the endpoint's own work goes on. */
+  giveUpOwners(error: (label: string) => SluiceException): void {
+    if (this.#gate === "ended") return;
+    this.#gate = "internal";
+    for (const [work, settle] of this.#pending) {
+      if (work.turns !== "exclusive") continue;
+      const reason = error(work.label);
+      work.context.cancellation?.cancel(reason);
+      settle({ ok: false, error: reason });
+    }
   }
 
   /** Ends the activation: what is queued or waits fails, nothing of it runs any more, timers are cancelled. */
@@ -394,19 +408,16 @@ export class MainThread {
     if (this.#runMillis !== undefined) this.#runMillis = endMillis;
     const took = endMillis - nowMillis;
     if (took >= this.#options.slowTurnMillis) this.#options.log.warn(`slow turn: ${work.label} took ${took} ms`);
-    this.#finish(work, turn, { result, endMillis });
+    this.#endMillis = endMillis;
+    this.#finish(work, turn, result);
   }
 
-  #finish(
-    work: Work,
-    turn: Turn,
-    { result, endMillis }: { readonly result: unknown; readonly endMillis: number },
-  ): void {
+  #finish(work: Work, turn: Turn, result: unknown): void {
     const waiting =
       result instanceof Later ? result.settled : work.turns !== "sync" && isThenable(result) ? result : undefined;
     if (waiting === undefined) {
       turn.close();
-      work.settle({ ok: true, value: result }, endMillis);
+      work.settle({ ok: true, value: result }, this.#endMillis);
       return;
     }
     const owner = work.turns === "exclusive" ? work.context.chain.at(-1) : undefined;

@@ -324,7 +324,10 @@ export abstract class RpcEndpoint {
     return new MainThreadExecutor(this.#mainThread);
   }
 
-  /** Terminates this endpoint for ever, once this turn has succeeded (contract L11, L12). Idempotent. */
+  /**
+   * Terminates this endpoint for ever, once this turn has succeeded (contract L11, L12). Idempotent. `exclusive` handlers
+   * that run have 30 s to settle; then their signals are aborted, their callers hear `RECIPIENT_UNREACHABLE`, and it goes on.
+   */
   protected terminate(): void {
     this.#mainThread.hold({ send: () => void this.#host?.terminate(), drop: () => undefined });
   }

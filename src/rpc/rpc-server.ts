@@ -1,3 +1,5 @@
+import { seconds } from "../common/duration.ts";
+import type { ScheduledCallback } from "../common/clock.ts";
 import { fromUnknown } from "../common/exceptions.ts";
 import type { SluiceException } from "../common/exceptions.ts";
 import { ROOT_CONTEXT } from "./call-context.ts";
@@ -23,6 +25,9 @@ import type { EndpointInternals } from "./rpc-endpoint.ts";
 import type { ServerState } from "./server-state.ts";
 import { applyEndpointSchema } from "./storage/endpoint-schema.ts";
 import type { Outcome } from "./turn.ts";
+
+/** How long termination waits for `exclusive` handlers that have not settled. */
+const TERMINATION_GRACE = seconds(30);
 
 export interface RpcServerOptions {
   readonly address: string;
@@ -135,7 +140,8 @@ export class RpcServer implements DispatchTarget {
 
   /**
    * Terminates for ever: timers are cancelled, onStop runs, what is still queued becomes unreachable, and the state is
-   * stored. Idempotent; returns the termination future (contract L11 to L21).
+   * stored. Idempotent; returns the termination future (contract L11 to L21). What is queued before it runs before it; an
+   * `exclusive` handler that does not settle within 30 s is given up, with all that waits for it.
    */
   closeAsync(): Promise<void> {
     const internals = this.#internals;
@@ -165,8 +171,8 @@ export class RpcServer implements DispatchTarget {
    */
   kill(): void {
     if (this.#state === "terminated") return;
-    this.#abandon();
     this.#state = "failed";
+    this.#abandon();
     this.#terminated.reject(new RpcException(`${this.address} ended without a proper stop`));
   }
 
@@ -261,12 +267,15 @@ export class RpcServer implements DispatchTarget {
     const { mainThread, timers } = internals;
     const stopped = this.#state === "stopped";
     this.#state = "terminating";
+    let waits = true;
     const work = {
       ...INTERNAL,
       label: "onStop",
       context: ROOT_CONTEXT,
       sender: undefined,
       run: () => {
+        waits = false;
+        patience?.cancel();
         mainThread.cancelScheduled();
         timers?.stop();
         try {
@@ -279,11 +288,25 @@ export class RpcServer implements DispatchTarget {
           this.#running = false;
         }
       },
-      settle: (outcome: Outcome) => this.#terminate(outcome),
+      settle: (outcome: Outcome) => {
+        patience?.cancel();
+        // Not where it was killed meanwhile.
+        if (this.#state === "terminating") this.#terminate(outcome);
+      },
     };
+    let patience: ScheduledCallback | undefined;
     // A stopped endpoint's queue is closed; termination is not an ordinary message.
     if (stopped) mainThread.start(work);
     else mainThread.post(work);
+    if (!waits) return;
+    patience = this.#options.ports.clock.schedule(TERMINATION_GRACE, () =>
+      mainThread.giveUpOwners(
+        (label) =>
+          new RecipientUnreachableException(
+            `${label} was given up: it did not settle within ${TERMINATION_GRACE} ms of the termination of ${this.address}`,
+          ),
+      ),
+    );
   }
 
   #terminate(outcome: Outcome): void {
