@@ -15,7 +15,9 @@ import type { SlotOffer, TaskExecutorRegistration } from "../messages/slots.ts";
 import type { SnapshotOperation, SnapshotOperationStatus } from "../messages/snapshot-operations.ts";
 import type { TaskExecutionState } from "../messages/task-execution-state.ts";
 import { requiredSlots } from "../scheduler/slot-sharing.ts";
+import type { AwaitedRequest } from "../checkpoint/checkpoint-request.ts";
 import { CheckpointRecovery } from "./checkpoint-recovery.ts";
+import type { Checkpointing } from "./checkpointing.ts";
 import { JobExecution } from "./job-execution.ts";
 import type { JobInlets } from "./job-inlets.ts";
 import type { JobMasterServices } from "./job-master-services.ts";
@@ -55,6 +57,8 @@ export class RunningJob {
   readonly #execution: JobExecution;
   readonly #operations: SavepointOperations;
   #quiescence: Quiescence | undefined;
+  /** Waits until all that was sent to the job has been read. */
+  #held: AwaitedRequest | undefined;
   #waking = false;
 
   constructor(parts: RunningJobParts, job: StoredJob) {
@@ -90,8 +94,13 @@ export class RunningJob {
       { services, storage, jobId: this.jobId },
       {
         onRequest: (request) => {
-          this.#execution.checkpointing?.handle({ kind: "request", request });
-          return this.#execution.checkpointing !== undefined;
+          const checkpointing = this.#execution.checkpointing;
+          if (checkpointing === undefined) return false;
+          const ends = request.kind === "savepoint" && request.afterwards !== "go-on";
+          // What was accepted must be in the savepoint that the job ends with; nothing more is accepted meanwhile.
+          if (ends && !parts.inlets.isDrained(checkpointing.latestCompleted)) this.#held = request;
+          else checkpointing.handle({ kind: "request", request });
+          return true;
         },
         onCancel: () => this.cancel(),
         onStopping: (savepoint, { location, failure }) => {
@@ -318,12 +327,20 @@ export class RunningJob {
     this.#considerSleep(payload);
   }
 
+  #releaseHeld(checkpointing: Checkpointing, request: AwaitedRequest): void {
+    if (this.#parts.inlets.isDrained(checkpointing.latestCompleted)) {
+      this.#held = undefined;
+      checkpointing.handle({ kind: "request", request });
+    } else checkpointing.handle({ kind: "idle" });
+  }
+
   #considerSleep({ metrics }: TaskExecutorToJobMasterPayload): void {
     const checkpointing = this.#execution.checkpointing;
     const nowMillis = this.#parts.services.clock.now();
     const { inlets } = this.#parts;
     this.#quiescence?.report(metrics, nowMillis);
     inlets.discardRead(checkpointing?.latestCompleted);
+    if (checkpointing?.active === true && this.#held !== undefined) this.#releaseHeld(checkpointing, this.#held);
     if (this.status !== "RUNNING" || checkpointing?.isQuiet !== true || this.#operations.anyInProgress) return;
     const { graph } = this.#execution;
     const verdict = this.#quiescence?.assess(graph, checkpointing.latestCompleted?.checkpointId, nowMillis);

@@ -327,4 +327,31 @@ describe("records that are sent to a job", () => {
     expect(accepted).toBe(64);
     await run.cluster.until(async () => (await run.values()).length >= accepted);
   });
+
+  it("are all in the savepoint that the job ends with", async () => {
+    using run = await Run.start(pushed(2));
+    const { dispatcher } = run.cluster;
+    await run.cluster.until(() => run.asleep);
+    expect(await run.cluster.resolve(run.push(batch(1, 2)))).toEqual({ kind: "accepted" });
+    const stop = { targetDirectory: "savepoints/mine", drain: false };
+    const isRunning = async (): Promise<boolean> => {
+      const { quiescent, vertices } = await run.info();
+      return (
+        quiescent !== true && vertices.every(({ executions }) => executions.every(({ state }) => state === "RUNNING"))
+      );
+    };
+    await run.cluster.until(isRunning, { stepMillis: 10 });
+    expect(await run.cluster.resolve(run.push(batch(3, 4, 5)))).toEqual({ kind: "accepted" });
+    await run.cluster.resolve(dispatcher.stopWithSavepoint(JOB_ID, "stop", stop));
+    await expect(run.cluster.resolve(run.push(batch(6)))).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    await run.cluster.until(
+      async () => {
+        const status = await run.cluster.resolve(dispatcher.getTriggeredSavepointStatus(JOB_ID, "stop"));
+        return status?.kind !== "in-progress";
+      },
+      { limitMillis: 60_000 },
+    );
+    expect(await run.end()).toBe("FINISHED");
+    expect(await run.values()).toEqual([1, 2, 3, 4, 5]);
+  });
 });
