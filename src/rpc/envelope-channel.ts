@@ -1,9 +1,7 @@
-import type { WireValue } from "../common/wire-value.ts";
-import { copyMeasured } from "../common/wire-value.ts";
 import type { Clock } from "../common/clock.ts";
 import type { RequestEnvelope } from "./envelope/v1.ts";
 import type { CapturedArguments, MessageChannel, OutgoingMessage, RpcChannel } from "./ports/rpc-channel.ts";
-import { requireMessageSize, serializable } from "./rpc-invocation.ts";
+import { captureArguments } from "./rpc-invocation.ts";
 
 /** Carries each message as an envelope of its own. */
 export class EnvelopeChannel implements MessageChannel {
@@ -21,10 +19,7 @@ export class EnvelopeChannel implements MessageChannel {
   }
 
   capture(args: readonly unknown[], what: () => string): CapturedArguments {
-    const { value, bytes } = serializable(() => copyMeasured(args, `${what()} argument`));
-    requireMessageSize(bytes, () => `arguments of ${what()}`);
-    // copyMeasured admits wire values only.
-    return { values: value as readonly WireValue[], bytes };
+    return captureArguments(args, what);
   }
 
   post(message: OutgoingMessage): void {

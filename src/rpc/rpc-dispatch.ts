@@ -54,6 +54,7 @@ export class RpcDispatch {
   readonly #options: RpcDispatchOptions;
   readonly #gateways: ReadonlyMap<string, GatewayDescriptor>;
   readonly #meters = new MethodMeters();
+  readonly #served = new Map<GatewayDescriptor, Map<string, ServedMethod>>();
   readonly #turnHost: MessageTurnHost;
   readonly #diagnostics = { requestMethodCounters: () => this.#meters.report() };
 
@@ -195,7 +196,14 @@ export class RpcDispatch {
     if (declaration.kind !== kind) {
       throw new UnknownMessageException(`${descriptor.name}.${method} is declared as ${declaration.kind}, got ${kind}`);
     }
-    return new ServedMethod(descriptor, method, { declaration, meter: this.#meters.of(descriptor.name, method) });
+    let ofGateway = this.#served.get(descriptor);
+    if (ofGateway === undefined) this.#served.set(descriptor, (ofGateway = new Map<string, ServedMethod>()));
+    let served = ofGateway.get(method);
+    if (served === undefined) {
+      served = new ServedMethod(descriptor, method, { declaration, meter: this.#meters.of(descriptor.name, method) });
+      ofGateway.set(method, served);
+    }
+    return served;
   }
 
   #post(message: IncomingMessage, served: ServedMethod, to: MessageHandlers): void {

@@ -1,12 +1,25 @@
 import { classNameOf, copyMeasured } from "../common/wire-value.ts";
 import type { Measured, WireValue } from "../common/wire-value.ts";
 import { SerializationException } from "./exceptions.ts";
+import type { CapturedArguments } from "./ports/rpc-channel.ts";
 
 /**
  * Largest message, by the approximate size of its arguments or result: well under the 32 MiB at which the platform
  * refuses a message, and no larger than a mailbox.
  */
 export const MAX_MESSAGE_BYTES = 16 * 1_024 * 1_024;
+
+/**
+ * Checks and copies the arguments of a call: later changes are not seen by the callee.
+ *
+ * @throws SerializationException at once, tells included, if one cannot be sent or the message is too large (contract P1).
+ */
+export function captureArguments(args: readonly unknown[], what: () => string): CapturedArguments {
+  const { value, bytes } = serializable(() => copyMeasured(args, `${what()} argument`));
+  requireMessageSize(bytes, () => `arguments of ${what()}`);
+  // copyMeasured admits wire values only.
+  return { values: value as readonly WireValue[], bytes };
+}
 
 /**
  * Checks and copies what a handler returned.
@@ -42,7 +55,7 @@ export function requireMessageSize(bytes: number, what: () => string): void {
 }
 
 /** What `copy` gives. @throws SerializationException for what it throws. */
-export function serializable<T>(copy: () => T): T {
+function serializable<T>(copy: () => T): T {
   try {
     return copy();
   } catch (error) {

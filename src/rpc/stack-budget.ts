@@ -1,16 +1,18 @@
 /** So many calls in a row may remember where they were made. */
 const BURST = 8;
+/** In so many milliseconds one more may. */
+const REFILL_MILLIS = 10;
 
 /**
  * Says which calls remember where they were made: a stack costs as much as the rest of a call. A turn's calls do, and of
- * a flood one in each millisecond.
+ * a flood one in ten milliseconds.
  */
 export class StackBudget {
   #left = BURST;
   #seenMillis = 0;
 
   take(nowMillis: number): boolean {
-    this.#left = Math.min(BURST, this.#left + Math.max(0, nowMillis - this.#seenMillis));
+    this.#left = Math.min(BURST, this.#left + Math.max(0, nowMillis - this.#seenMillis) / REFILL_MILLIS);
     this.#seenMillis = nowMillis;
     if (this.#left < 1) return false;
     this.#left -= 1;

@@ -1,12 +1,10 @@
 import type { Clock } from "../../common/clock.ts";
 import type { Duration } from "../../common/duration.ts";
 import type { SluiceException } from "../../common/exceptions.ts";
-import { copyMeasured } from "../../common/wire-value.ts";
-import type { WireValue } from "../../common/wire-value.ts";
 import type { ReplyEnvelope, RequestEnvelope } from "../envelope/v1.ts";
 import { RecipientUnreachableException } from "../exceptions.ts";
 import type { CapturedArguments, MessageChannel, OutgoingMessage, RpcChannel } from "../ports/rpc-channel.ts";
-import { requireMessageSize, serializable } from "../rpc-invocation.ts";
+import { captureArguments, requireMessageSize } from "../rpc-invocation.ts";
 import { MAX_BATCH_MESSAGES } from "./batch-decoder.ts";
 import { BatchEncoder } from "./batch-encoder.ts";
 import { parseFrame, readFrame, readReply } from "./frame-decoder.ts";
@@ -119,10 +117,7 @@ export class SessionChannel implements RpcChannel, MessageChannel {
       requireMessageSize(json.length, () => `arguments of ${what()}`);
       return { json };
     }
-    const { value, bytes } = serializable(() => copyMeasured(args, `${what()} argument`));
-    requireMessageSize(bytes, () => `arguments of ${what()}`);
-    // copyMeasured admits wire values only.
-    return { values: value as readonly WireValue[], bytes };
+    return captureArguments(args, what);
   }
 
   get turnMillis(): number | undefined {

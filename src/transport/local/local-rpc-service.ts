@@ -18,7 +18,7 @@ import { TransientIdentity } from "../../rpc/fencing/identity.ts";
 import type { GatewayDescriptor, GatewayOf } from "../../rpc/gateway-descriptor.ts";
 import { GatewayFactory } from "../../rpc/gateway-factory.ts";
 import { outsideCaller } from "../../rpc/outside-caller.ts";
-import type { RpcChannel } from "../../rpc/ports/rpc-channel.ts";
+import type { OutgoingMessage, RpcChannel } from "../../rpc/ports/rpc-channel.ts";
 import type { SqlDatabase } from "../../rpc/ports/storage.ts";
 import type { RpcEndpoint } from "../../rpc/rpc-endpoint.ts";
 import { RpcServer } from "../../rpc/rpc-server.ts";
@@ -26,6 +26,8 @@ import { DEFAULT_ASK_TIMEOUT } from "../../rpc/rpc-service.ts";
 import type { RpcService } from "../../rpc/rpc-service.ts";
 import { ClockAlarm } from "./clock-alarm.ts";
 import { InstanceDatabase } from "./instance-database.ts";
+import { LocalMessageChannel } from "./local-message-channel.ts";
+import { LocalMessage } from "./local-message.ts";
 
 /** What happens to one message: delivered, lost before it arrives, or handled with its reply lost. */
 export type LocalDelivery = "deliver" | "lose-request" | "lose-reply";
@@ -74,7 +76,7 @@ export class LocalRpcService implements RpcService {
   readonly #random: Random;
   readonly #ids: IdSource;
   readonly #log: Logger;
-  readonly #intercept: (envelope: RequestEnvelope) => LocalDelivery;
+  readonly #intercept: ((envelope: RequestEnvelope) => LocalDelivery) | undefined;
   readonly #hosted = new Map<string, Hosted>();
   // They live on without an address.
   readonly #superseded = new Set<RpcServer>();
@@ -88,7 +90,7 @@ export class LocalRpcService implements RpcService {
     this.#random = options.random ?? systemRandom;
     this.#ids = options.ids ?? systemIds;
     this.#log = options.log ?? silentLogger;
-    this.#intercept = options.intercept ?? (() => "deliver");
+    this.#intercept = options.intercept;
     this.deadLetters = new DeadLetters(this.#log);
     this.#gateways = new GatewayFactory(outsideCaller({ rpcService: this, clock: this.#clock, ids: this.#ids }));
   }
@@ -172,7 +174,11 @@ export class LocalRpcService implements RpcService {
   }
 
   openChannel(address: string): RpcChannel {
-    return { send: (envelope) => this.#send(address, envelope) };
+    const send = (envelope: RequestEnvelope): Promise<ReplyEnvelope> => this.#send(address, envelope);
+    // Whoever decides over messages is shown envelopes.
+    if (this.#intercept !== undefined) return { send };
+    const deliver = (message: OutgoingMessage): void => this.#deliver(address, message);
+    return { send, messages: new LocalMessageChannel(deliver) };
   }
 
   /**
@@ -194,17 +200,32 @@ export class LocalRpcService implements RpcService {
   }
 
   async #send(address: string, envelope: RequestEnvelope): Promise<ReplyEnvelope> {
-    const fate = this.#intercept(envelope);
+    const fate = this.#intercept?.(envelope);
     if (fate === "lose-request") return NEVER;
     // A message is never handled on its sender's stack; microtasks keep the order.
     await Promise.resolve();
+    const reply = await this.#serverAt(address).receive(envelope);
+    return fate === "lose-reply" ? NEVER : reply;
+  }
+
+  #deliver(address: string, message: OutgoingMessage): void {
+    let server: RpcServer;
+    try {
+      server = this.#serverAt(address);
+    } catch (error) {
+      return message.failed(error);
+    }
+    server.accept(new LocalMessage(message, this.#clock.now()));
+  }
+
+  /** @throws RpcConnectionException, RecipientUnreachableException if nothing can be delivered there. */
+  #serverAt(address: string): RpcServer {
     const hosted = this.#hosted.get(address);
     if (hosted === undefined) throw new RpcConnectionException(`${address}: no such endpoint`);
     if (this.#closing !== undefined && hosted.server.state === "failed") {
       throw new RecipientUnreachableException(`${address}: the service is closed`);
     }
-    const reply = await hosted.server.receive(envelope);
-    return fate === "lose-reply" ? NEVER : reply;
+    return hosted.server;
   }
 
   #endSuperseded(server: RpcServer): void {
