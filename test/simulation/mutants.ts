@@ -12,15 +12,15 @@ export interface Mutant {
 export const MUTANTS: readonly Mutant[] = [
   {
     name: "no fence: a stale token is let in",
-    file: "src/rpc/rpc-dispatch.ts",
-    find: "descriptor.fenced ? this.#checkToken(envelope) : undefined",
+    file: "src/rpc/message-turn.ts",
+    find: "this.#served.descriptor.fenced ? this.#host.checkToken(this.#message) : undefined",
     replace: "undefined",
   },
   {
     name: "messages of a superseded instance are carried out",
     file: "src/rpc/rpc-dispatch.ts",
-    find: "!internals.peers.accept(envelope.sender)",
-    replace: "internals.peers.accept(envelope.sender) === undefined",
+    find: "!internals.peers.accept(head.sender)",
+    replace: "internals.peers.accept(head.sender) === undefined",
   },
   {
     name: "a recovered JobMaster keeps its epoch",
@@ -79,8 +79,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a result is marked clean before the cleanup",
     file: "src/runtime/dispatcher/job-cleanup.ts",
-    find: "return ask<Acknowledge, undefined>(released, deleteObjects, fail);",
-    replace: "results.markClean(jobId);\n    return ask<Acknowledge, undefined>(released, deleteObjects, fail);",
+    find: "return ask<Acknowledge, undefined>(released, releaseJobMaster, fail);",
+    replace: "results.markClean(jobId);\n    return ask<Acknowledge, undefined>(released, releaseJobMaster, fail);",
   },
   {
     name: "the end of a job is told once only",

@@ -82,6 +82,7 @@ export class SimulatedCluster {
       violations: this.violations,
       platform: this.platform,
       objects: this.objects.content,
+      orphans: this.objects.orphans,
       tasks: this.tasks,
       checkpoints: this.checkpoints,
     });
@@ -156,7 +157,11 @@ export class SimulatedCluster {
       case "task-executor":
         return {
           gateways: [TaskExecutorGateway],
-          factory: (context, activation) => new TaskExecutor(context, { hosts: this.#hostsOf(activation) }),
+          factory: (context, activation) =>
+            new TaskExecutor(context, {
+              hosts: this.#hostsOf(activation),
+              runtimeVersion: `version ${this.platform.version}`,
+            }),
         };
       // A cluster's registry has its own tests: no job passes it.
       case "cluster-registry":
@@ -166,7 +171,10 @@ export class SimulatedCluster {
   }
 
   #storeOf(activation: SimulatedActivation) {
-    return this.objects.view((send) => activation.whenConfirmed(send));
+    return this.objects.view(
+      (send) => activation.whenConfirmed(send),
+      () => activation.alive,
+    );
   }
 
   #hostsOf(activation: SimulatedActivation): TaskHostFactory {

@@ -31,28 +31,24 @@ export class JobCleanup {
     this.#services.timers.set(CLEANUP_TIMER + jobId, this.#services.clock.now());
   }
 
-  /** HA-07, HA-08: workers, then objects, then the JobMaster's storage; clean only when all is gone. */
+  /** HA-07, HA-08: workers, then the JobMaster's storage, then objects, which nobody writes any more; clean only when all is gone. */
   onCleanupTimer(jobId: JobID): undefined | Later<undefined> {
     const { ask, timers, results, jobs, jobMaster, resourceManager } = this.#services;
     const entry = results.get(jobId);
     if (entry?.state !== "dirty") return undefined;
     timers.setAfter(CLEANUP_TIMER + jobId, BACK_STOP);
     const fail = (error: SluiceException): undefined => this.#retry(jobId, error);
-    const releaseJobMaster = (): Later<undefined> =>
-      ask<Acknowledge, undefined>(
-        jobMaster(jobId).releaseJob(jobId),
-        () => {
-          results.markClean(jobId);
-          jobs.removeGraph(jobId);
-          timers.delete(CLEANUP_TIMER + jobId);
-          return undefined;
-        },
-        fail,
-      );
+    const markClean = (): undefined => {
+      results.markClean(jobId);
+      jobs.removeGraph(jobId);
+      timers.delete(CLEANUP_TIMER + jobId);
+    };
     const kept = { results: true, checkpoints: this.#retainsCheckpoints(jobId) };
-    const deleteObjects = (): Later<undefined> => ask(this.#deleteObjects(jobId, kept), releaseJobMaster, fail);
+    const deleteObjects = (): Later<undefined> => ask(this.#deleteObjects(jobId, kept), markClean, fail);
+    const releaseJobMaster = (): Later<undefined> =>
+      ask<Acknowledge, undefined>(jobMaster(jobId).releaseJob(jobId), deleteObjects, fail);
     const released = resourceManager().disconnectJobManager(jobId, entry.jobMasterId, entry.status);
-    return ask<Acknowledge, undefined>(released, deleteObjects, fail);
+    return ask<Acknowledge, undefined>(released, releaseJobMaster, fail);
   }
 
   /** Expired results go with the next submission, their objects by a timer of their own. */

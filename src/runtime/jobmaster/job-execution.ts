@@ -32,6 +32,7 @@ import { SlotRequests } from "./slot-requests.ts";
 import { TaskReconciliation } from "./task-reconciliation.ts";
 import type { TaskManagerTracker } from "./task-manager-tracker.ts";
 import { TaskOperations } from "./task-operations.ts";
+import { VersionGate } from "./version-gate.ts";
 
 export interface JobExecutionParts {
   readonly services: JobMasterServices;
@@ -83,8 +84,13 @@ export class JobExecution {
       storage.checkpointCounts,
     );
     this.#scheduler = new DefaultScheduler(new SchedulerState(this.graph), services, (event) => this.#onEvent(event));
+    const versions = new VersionGate({
+      services,
+      versions: () => parts.pool.locations.map((id) => taskManagers.get(id)?.registration.runtimeVersion),
+      onTimeout: () => this.onSlotsOffered(),
+    });
     this.#slotRequests = new SlotRequests(
-      { services, pool: parts.pool, state: this.#scheduler.state },
+      { services, pool: parts.pool, state: this.#scheduler.state, versions },
       {
         onFulfilled: (slotRequestId, slots) => {
           this.handle({ kind: "slots-fulfilled", slotRequestId, slots });

@@ -8,6 +8,7 @@ import type { HandlerOf } from "../../rpc/gateway-descriptor.ts";
 import type { Later } from "../../rpc/later.ts";
 import { jobPrefix } from "../blob/job-object-store.ts";
 import type { ObjectStore } from "../blob/object-store.ts";
+import { TrackedObjectStore } from "../blob/tracked-object-store.ts";
 import { DispatcherGateway } from "../dispatcher/dispatcher-gateway.ts";
 import { jobDetailsOf } from "../executiongraph/execution-graph-snapshot.ts";
 import type { JobGraph } from "../jobgraph/job-graph.ts";
@@ -52,14 +53,14 @@ type Registration = RegistrationResponse<{ readonly jobMasterId: JobMasterId }>;
  * when it has ended. Any throw out of a turn rebuilds the endpoint from its storage; refusals are therefore answers.
  */
 export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements HandlerOf<typeof JobMasterGateway> {
-  readonly #objects: ObjectStore;
+  readonly #objects: TrackedObjectStore;
   readonly #commitWatch = new CommitWatch(this.getMainThreadExecutor());
   #state: JobState = { kind: "none" };
   #inlets: JobInlets | undefined;
 
   constructor(context: EndpointContext, services: { readonly objects: ObjectStore }) {
     super(context, { onThrow: "reload" });
-    this.#objects = services.objects;
+    this.#objects = new TrackedObjectStore(services.objects);
   }
 
   protected override onStart(reason: ActivationReason): void {
@@ -170,6 +171,8 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
       const message = `job ${jobId} cannot be released yet: the ResourceManager has not acknowledged its end`;
       return this.#refuse("UNAVAILABLE", message, true);
     }
+    // Afterwards the job's objects are deleted, and none may come later.
+    if (this.#objects.isBusy) return this.ask(this.#objects.settled(), () => this.releaseJob(jobId));
     state.handover.stop();
     storage.release();
     this.#state = { kind: "released" };

@@ -22,6 +22,11 @@ export class SlotPool {
     return this.#size;
   }
 
+  /** TaskExecutors that it holds slots of. */
+  get locations(): readonly ResourceID[] {
+    return [...this.#slots.keys()];
+  }
+
   /**
    * Takes the offers that are needed (SCH-20), or all of them while the job restarts (SCH-21). What is held already is
    * accepted again.

@@ -8,6 +8,7 @@ import { serializeThrowable, type SerializedThrowable } from "../messages/serial
 import type { SchedulerState } from "../scheduler/scheduler-state.ts";
 import type { JobMasterServices } from "./job-master-services.ts";
 import type { SlotPool } from "./slot-pool.ts";
+import type { VersionGate } from "./version-gate.ts";
 
 /** How long a batch waits for all its slots before it fails over (SCH-13). */
 export const SLOT_REQUEST_TIMEOUT = minutes(5);
@@ -16,6 +17,7 @@ export interface SlotRequestsParts {
   readonly services: JobMasterServices;
   readonly pool: SlotPool;
   readonly state: SchedulerState;
+  readonly versions: VersionGate;
 }
 
 export interface SlotRequestListener {
@@ -53,9 +55,9 @@ export class SlotRequests {
 
   /** Slots may have come: serves what waits for them. */
   serve(): void {
-    const { pool, state } = this.#parts;
+    const { pool, state, versions } = this.#parts;
     // Constant time while slots trickle in: a wide job gets thousands of offers.
-    if (pool.size < this.#slotsOfLeast()) return;
+    if (pool.size < this.#slotsOfLeast() || !versions.isOpen) return;
     for (const [slotRequestId, attemptIds] of Array.from(state.slotRequests)) {
       const allocated = pool.allocate(this.#occupied(), this.#subtasksOf(attemptIds));
       if (allocated === undefined) continue;
@@ -74,6 +76,7 @@ export class SlotRequests {
   close(): void {
     for (const timeout of this.#timeouts.values()) timeout.cancel();
     this.#timeouts.clear();
+    this.#parts.versions.close();
   }
 
   #fail(slotRequestId: number, reason: string): void {

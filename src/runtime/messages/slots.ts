@@ -44,6 +44,8 @@ export interface TaskExecutorRegistration {
   readonly instanceId: InstanceID;
   readonly jobId: JobID;
   readonly slots: number;
+  /** Of the code it runs. */
+  readonly runtimeVersion?: string;
 }
 
 export type { RegistrationResponse } from "../../rpc/registration/registration-response.ts";

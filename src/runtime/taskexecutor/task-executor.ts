@@ -19,6 +19,7 @@ import type { TaskDeploymentBatch, TaskRefusal } from "../messages/task-deployme
 import type { TaskDeploymentDescriptor } from "../messages/task-deployment-descriptor.ts";
 import { parseObjectName } from "../object-name.ts";
 import type { ResourceManagerId } from "../resourcemanager/resource-manager-id.ts";
+import { RUNTIME_VERSION } from "../runtime-version.ts";
 import { storedValue } from "../stored-value.ts";
 import type { TaskExecutorGateway, TaskExecutorStart } from "./task-executor-gateway.ts";
 import type { TaskExecutorServices } from "./task-executor-services.ts";
@@ -40,11 +41,16 @@ const IDLE_BACK_STOP = seconds(30);
  */
 export class TaskExecutor extends RpcEndpoint implements HandlerOf<typeof TaskExecutorGateway> {
   readonly #hosts: TaskHostFactory;
+  readonly #runtimeVersion: string;
   #worker: TaskWorker | undefined;
 
-  constructor(context: EndpointContext, services: { readonly hosts: TaskHostFactory }) {
+  constructor(
+    context: EndpointContext,
+    services: { readonly hosts: TaskHostFactory; readonly runtimeVersion?: string },
+  ) {
     super(context);
     this.#hosts = services.hosts;
+    this.#runtimeVersion = services.runtimeVersion ?? RUNTIME_VERSION;
   }
 
   protected override onStart(): void {
@@ -200,6 +206,7 @@ export class TaskExecutor extends RpcEndpoint implements HandlerOf<typeof TaskEx
         instanceId: brandId<InstanceID>(this.ids.hex()),
         jobId: start.jobId,
         slots: start.slots,
+        runtimeVersion: this.#runtimeVersion,
       },
       onRejected: (reason) => {
         this.log.warn("refused by the ResourceManager, ends itself", { reason });

@@ -1,6 +1,7 @@
 import type { Disruption } from "./faults.ts";
 import type { SimulatedPlatform } from "./simulated-platform.ts";
 
+const DEPLOY_MILLIS = [100, 10_000] as const;
 const PARTITION_MILLIS = [200, 70_000] as const;
 const SLOW_MILLIS = [1_000, 30_000] as const;
 
@@ -42,7 +43,7 @@ export class ChaosSchedule {
       case "eviction":
         return this.#platform.evict(address);
       case "deploy-reset":
-        return this.#platform.deploy();
+        return this.#platform.deploy(random.chance(0.5) ? 0 : random.between(...DEPLOY_MILLIS));
       case "superseded":
         return this.#platform.supersede(address);
       case "partition":

@@ -10,6 +10,8 @@ const SLOW_MILLIS = [500, 12_000] as const;
 export class SimulatedObjectStore {
   /** What is stored, without delay or fault. */
   readonly content: InMemoryObjectStore;
+  /** What was written when whoever had asked for it was gone already, and cannot know. */
+  readonly orphans = new Set<string>();
   readonly #time: VirtualTime;
   readonly #faults: FaultSource;
 
@@ -27,8 +29,9 @@ export class SimulatedObjectStore {
    * The store as one user sees it.
    *
    * @param whenConfirmed the user's output gate: no request leaves before what it wrote is durable.
+   * @param isAlive whether the user is there to hear the answer.
    */
-  view(whenConfirmed: (send: () => void) => void): ObjectStore {
+  view(whenConfirmed: (send: () => void) => void, isAlive: () => boolean = () => true): ObjectStore {
     const { content } = this;
     const read = <T>(request: () => Promise<T>, what: string): Promise<T> =>
       this.#request({ what, request, fails: "get-failed" }, whenConfirmed);
@@ -43,6 +46,7 @@ export class SimulatedObjectStore {
         return write(async () => {
           const before = content.peek(key)?.bytes;
           const written = await content.put(key, copy, condition);
+          if (!isAlive()) this.orphans.add(key);
           if (written !== undefined && before !== undefined && !equalBytes(before, copy)) this.#onReplaced(key);
           return written;
         }, `put ${key}`);

@@ -64,6 +64,7 @@ export class SimulatedPlatform {
   readonly #random: SeededRandom;
   readonly #objects = new Map<string, SimulatedObject>();
   #closing: Promise<void> | undefined;
+  #version = 1;
   readonly #gateways = new Map<string, GatewayDescriptor>();
 
   constructor(options: SimulatedPlatformOptions) {
@@ -156,11 +157,21 @@ export class SimulatedPlatform {
     object.end(activation, "evicted");
   }
 
-  /** A new version is deployed: every instance ends. */
-  deploy(): void {
+  /** The version that is deployed: what an instance runs that begins now. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** A new version is deployed: every instance ends, each at some time within `withinMillis`. */
+  deploy(withinMillis = 0): void {
     this.faults.happened("deploy-reset", "all objects");
+    this.#version += 1;
     for (const object of this.objects) {
-      for (const activation of object.instances) object.end(activation, "a new version was deployed");
+      for (const activation of object.instances) {
+        const end = (): void => object.end(activation, "a new version was deployed");
+        if (withinMillis === 0) end();
+        else this.time.schedule(this.faults.random.between(0, withinMillis), end, activation);
+      }
     }
   }
 

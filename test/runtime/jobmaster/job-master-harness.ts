@@ -68,6 +68,8 @@ export class JobMasterHarness implements Doubles {
   readonly losingReplies = new Set<string>();
   readonly jobGraph: JobGraph;
   quotas: JobQuotas = DEFAULT_CLUSTER_QUOTAS;
+  /** Of the TaskExecutors that are added. */
+  runtimeVersion = "1";
   readonly #service: LocalRpcService;
 
   /** @param change to the graph. */
@@ -161,6 +163,7 @@ export class JobMasterHarness implements Doubles {
         instanceId: brandId<InstanceID>(`${instance}-${index}`),
         jobId: TESTING_JOB_ID,
         slots: 2,
+        runtimeVersion: this.runtimeVersion,
       },
       tasks,
     );

@@ -64,6 +64,36 @@ describe("a job from its start to its end", () => {
     expect(harness.clock.pending).toBe(0);
   });
 
+  it("after a deploy nothing is deployed until the TaskExecutors report one version", async () => {
+    const harness = harnessOf([{ parallelism: 4 }]);
+    await harness.startJob();
+    harness.runtimeVersion = "2";
+    await harness.addTaskExecutor(0, "first");
+    harness.runtimeVersion = "1";
+    await harness.addTaskExecutor(1, "first");
+    await harness.advanceWithHeartbeats(20_000, [0, 1]);
+    expect(harness.deployed).toEqual([]);
+    harness.runtimeVersion = "2";
+    await harness.addTaskExecutor(1, "second");
+    expect(harness.deployed).toHaveLength(4);
+    await harness.runTasks();
+    await harness.reportAll("FINISHED");
+    expect(harness.clock.pending).toBe(0);
+  });
+
+  it("TaskExecutors that stay of several versions hold a job up for a minute only", async () => {
+    const harness = harnessOf([{ parallelism: 4 }]);
+    await harness.startJob();
+    harness.runtimeVersion = "2";
+    await harness.addTaskExecutor(0, "first");
+    harness.runtimeVersion = "1";
+    await harness.addTaskExecutor(1, "first");
+    await harness.advanceWithHeartbeats(50_000, [0, 1]);
+    expect(harness.deployed).toEqual([]);
+    await harness.advanceWithHeartbeats(20_000, [0, 1]);
+    expect(harness.deployed).toHaveLength(4);
+  });
+
   it("CP-29: a lost notice of the end of the data is made good by the next heartbeat", async () => {
     const harness = harnessOf([{ parallelism: 1 }], { checkpointing: undefined });
     await harness.run();
