@@ -45,8 +45,8 @@ interface OpenEntry {
 
 const READS = /^\s*(?:SELECT|EXPLAIN)\b/i;
 
-/** So many rows of entries that wait are written at once. */
-const FLUSHED_ROWS = 2;
+/** So many rows of entries that wait are written at once: half of the ring. */
+const FLUSHED_ROWS = 4;
 /** How long a turn that wrote nothing durable may wait for its entry to be written. */
 const FLUSH_AFTER = seconds(1);
 

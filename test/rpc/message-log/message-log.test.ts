@@ -25,6 +25,8 @@ const LedgerGateway = defineGateway("Ledger", {
     outside: tell<() => undefined>(),
     wait: ask<(millis: number) => number>(),
     foreign: ask<() => string>(),
+    leaveThenThrow: ask<() => number>(),
+    refused: ask<() => number>(),
   },
 });
 const NUMBER = { parse: Number };
@@ -66,6 +68,18 @@ class Ledger extends RpcEndpoint implements HandlerOf<typeof LedgerGateway> {
     const { promise, resolve } = Promise.withResolvers<number>();
     this.scheduleRunAsync(() => void resolve(millis), milliseconds(millis));
     return this.ask(promise);
+  }
+
+  /** Leaves what never runs. */
+  leaveThenThrow(): number {
+    this.runAsync(() => undefined);
+    this.scheduleRunAsync(() => undefined, milliseconds(1));
+    this.ask(Promise.resolve(1), () => 1);
+    throw new RangeError("left behind");
+  }
+
+  refused(): Later<number> {
+    return this.ask(Promise.reject(new RangeError("not today")));
   }
 
   foreign(): Later<string> {
@@ -175,19 +189,22 @@ describe("a message log", () => {
   });
 
   it("writes nothing for a turn that writes nothing, until a second has passed or there are many", async () => {
-    start(ledgerOf({ capacity: 400 }));
-    await Promise.all(Array.from({ length: 49 }, () => ledger().total()));
+    start(ledgerOf({ capacity: 200 }));
+    await Promise.all(Array.from({ length: 25 }, () => ledger().total()));
     await clock.advance(999);
     expect(database.logged).toEqual([{ inTransaction: true, first: 1, last: 1 }]);
     await clock.advance(1);
-    expect(database.logged.slice(1)).toEqual([{ inTransaction: false, first: 2, last: 50 }]);
+    expect(database.logged.slice(1)).toEqual([{ inTransaction: false, first: 2, last: 26 }]);
     expect(clock.pending).toBe(0);
-    await Promise.all(Array.from({ length: 120 }, () => ledger().total()));
+    await Promise.all(Array.from({ length: 119 }, () => ledger().total()));
     await clock.settle();
+    // Rows are an eighth of the ring, so that it can drop its oldest turns bit by bit.
     expect(database.logged.slice(2)).toEqual([
-      { inTransaction: false, first: 51, last: 100 },
-      { inTransaction: false, first: 101, last: 150 },
-      { inTransaction: false, first: 151, last: 170 },
+      { inTransaction: false, first: 27, last: 51 },
+      { inTransaction: false, first: 52, last: 76 },
+      { inTransaction: false, first: 77, last: 101 },
+      { inTransaction: false, first: 102, last: 126 },
+      { inTransaction: false, first: 127, last: 145 },
     ]);
   });
 
@@ -234,17 +251,18 @@ describe("a message log", () => {
   });
 
   it("has a gap where turns that wrote nothing could not be kept, and replay stops there", async () => {
-    start(ledgerOf(KEEP_ALL));
+    start(ledgerOf({ capacity: 8 }));
     await ledger().add(1);
     database.refuse = "events";
-    await ledger().total();
+    // Two rows.
+    await Promise.all([ledger().total(), ledger().total()]);
     await clock.advance(1_000);
     database.refuse = undefined;
     await ledger().add(2);
-    expect((await recorded()).entries.map(({ number }) => number)).toEqual([1, 2, 4]);
+    expect((await recorded()).entries.map(({ number }) => number)).toEqual([1, 2, 5]);
     const log = await stored();
-    expect(() => replay(log, 4, ledgerOf())).toThrow(
-      "replay of ledger: no turn 4; the log ends, or has a gap, after turn 2",
+    expect(() => replay(log, 5, ledgerOf())).toThrow(
+      "replay of ledger: no turn 5; the log ends, or has a gap, after turn 2",
     );
   });
 
@@ -363,6 +381,13 @@ describe("the ring of a message log", () => {
     await waited;
     await ledger().add(1);
     expect((await recorded()).bases.length).toBe(1);
+  });
+
+  it.each(["leaveThenThrow", "refused"] as const)("takes a state after what will never run: %s", async (method) => {
+    start(ledgerOf({ capacity: 16 }, KeptLedger));
+    await expect(ledger()[method]()).rejects.toThrow();
+    for (let turn = 0; turn < 100; turn += 1) await ledger().add(1);
+    expect((await recorded()).bases.length).toBeGreaterThan(0);
   });
 
   it.each([
