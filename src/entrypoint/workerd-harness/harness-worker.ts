@@ -4,11 +4,9 @@ import { systemClock } from "../../common/clock.ts";
 import { toErrorData } from "../../common/exceptions.ts";
 import type { RpcChannel } from "../../rpc/ports/rpc-channel.ts";
 import { BatchAnswer } from "../../transport/http/batch-answer.ts";
-import { decodeCall } from "../../transport/http/call-frame.ts";
-import type { CallOutcome } from "../../transport/http/call-frame.ts";
-import { decodeFrame } from "../../transport/http/frame.ts";
+import type { CallOutcome, IncomingCall } from "../../transport/http/call-frame.ts";
 import { HttpRefusal } from "../../transport/http/http-refusal.ts";
-import { readFrames } from "../../transport/http/read-frames.ts";
+import { readCalls } from "../../transport/http/read-calls.ts";
 import { DEFAULT_RPC_HTTP_LIMITS } from "../../transport/http/rpc-http-endpoint.ts";
 import { rpcServiceOf } from "../durable-object-rpc.ts";
 import { namespacesOf } from "../durable-object.ts";
@@ -95,11 +93,11 @@ async function answerCalls(request: Request, env: object): Promise<Response> {
   try {
     const service = rpcServiceOf(env);
     const channels = new Map<string, RpcChannel>();
-    const frames = await readFrames(request, DEFAULT_RPC_HTTP_LIMITS);
-    const batch = new BatchAnswer(frames.length, systemClock);
-    const send = async (frame: Uint8Array): Promise<CallOutcome> => {
+    const calls = await readCalls(request, DEFAULT_RPC_HTTP_LIMITS);
+    const batch = new BatchAnswer(calls.length, systemClock);
+    const send = async (envelope: IncomingCall): Promise<CallOutcome> => {
       try {
-        const envelope = decodeCall(decodeFrame(frame));
+        if (envelope instanceof Error) throw envelope;
         const { endpoint } = envelope;
         const channel = channels.get(endpoint) ?? service.openChannel(endpoint);
         channels.set(endpoint, channel);
@@ -108,7 +106,7 @@ async function answerCalls(request: Request, env: object): Promise<Response> {
         return { kind: "unreachable", error: toErrorData(error) };
       }
     };
-    for (const [call, frame] of frames.entries()) void send(frame).then((outcome) => batch.settle(call, outcome));
+    for (const [call, envelope] of calls.entries()) void send(envelope).then((outcome) => batch.settle(call, outcome));
     return await batch.response();
   } catch (error) {
     return HttpRefusal.from(error).response();

@@ -1,7 +1,7 @@
 import type { Clock } from "../../common/clock.ts";
-import { encodeOutcome } from "./call-frame.ts";
-import type { CallOutcome } from "./call-frame.ts";
-import { concatenated, FRAME_MEDIA_TYPE } from "./frame.ts";
+import { encodeOutcomes } from "./call-frame.ts";
+import type { CallOutcome, NumberedOutcome } from "./call-frame.ts";
+import { FRAME_MEDIA_TYPE } from "./frame.ts";
 
 /** How long an answer waits for its first reply: with the answer's beginning the client learns that its calls are in. */
 const LINGER_MILLIS = 5;
@@ -14,7 +14,7 @@ export class BatchAnswer {
   readonly #clock: Clock;
   readonly #begun = Promise.withResolvers<void>();
   #open: number;
-  readonly #frames: Uint8Array[] = [];
+  readonly #outcomes: NumberedOutcome[] = [];
   #flushing = false;
   #stream: ReadableStreamDefaultController<Uint8Array> | undefined;
   #abandoned = false;
@@ -28,7 +28,7 @@ export class BatchAnswer {
   settle(call: number, outcome: CallOutcome): void {
     if (this.#abandoned) return;
     this.#open -= 1;
-    this.#frames.push(encodeOutcome(call, outcome));
+    this.#outcomes.push([call, outcome]);
     if (this.#flushing) return;
     this.#flushing = true;
     // Behind what else settles in this turn.
@@ -44,7 +44,7 @@ export class BatchAnswer {
     timer.cancel();
     const headers = { "content-type": FRAME_MEDIA_TYPE };
     if (this.#open === 0) {
-      const body = this.#takeFrames();
+      const body = this.#takeFrame();
       return new Response(body, { headers: { ...headers, "content-length": String(body.byteLength) } });
     }
     const body = new ReadableStream<Uint8Array>({
@@ -63,11 +63,11 @@ export class BatchAnswer {
     if (this.#abandoned) return;
     this.#begun.resolve();
     if (this.#stream === undefined) return;
-    if (this.#frames.length > 0) this.#stream.enqueue(this.#takeFrames());
+    if (this.#outcomes.length > 0) this.#stream.enqueue(this.#takeFrame());
     if (this.#open === 0) this.#stream.close();
   }
 
-  #takeFrames(): Uint8Array<ArrayBuffer> {
-    return concatenated(this.#frames.splice(0));
+  #takeFrame(): Uint8Array<ArrayBuffer> {
+    return encodeOutcomes(this.#outcomes.splice(0));
   }
 }

@@ -2,11 +2,11 @@ import type { Clock } from "../../common/clock.ts";
 import { fromErrorData, isErrorData, SluiceException } from "../../common/exceptions.ts";
 import type { RequestEnvelope } from "../../rpc/envelope/v1.ts";
 import { RecipientUnreachableException, RpcConnectionException } from "../../rpc/exceptions.ts";
-import { decodeOutcome } from "./call-frame.ts";
+import { decodeOutcomes } from "./call-frame.ts";
 import type { CallOutcome } from "./call-frame.ts";
 import { closedException, CallQueue } from "./call-queue.ts";
 import type { CallSender, PendingCall } from "./call-queue.ts";
-import { decodeFrame, FRAME_MEDIA_TYPE, FrameReader } from "./frame.ts";
+import { FRAME_MEDIA_TYPE, FrameReader } from "./frame.ts";
 
 /** Longest reply: a result has at most 16 MiB, as text at most some times that. */
 export const MAX_FRAME_BYTES = 128 * 1_024 * 1_024;
@@ -120,9 +120,10 @@ export class CallBatcher implements CallSender {
 /** Settles each call that the frames tell of and takes it out of `open`. */
 export function settleOutcomes(frames: readonly Uint8Array[], open: Map<number, PendingCall>): void {
   for (const frame of frames) {
-    const { call, outcome } = decodeOutcome(decodeFrame(frame));
-    open.get(call)?.resolve(outcome);
-    open.delete(call);
+    for (const [call, outcome] of decodeOutcomes(frame)) {
+      open.get(call)?.resolve(outcome);
+      open.delete(call);
+    }
   }
 }
 

@@ -2,13 +2,12 @@ import type { Clock } from "../../common/clock.ts";
 import type { SluiceException } from "../../common/exceptions.ts";
 import type { RequestEnvelope } from "../../rpc/envelope/v1.ts";
 import { RpcConnectionException } from "../../rpc/exceptions.ts";
-import { encodeCall } from "./call-frame.ts";
+import { CallFrameEncoder } from "./call-frame.ts";
 import type { CallOutcome } from "./call-frame.ts";
-import { concatenated } from "./frame.ts";
 
-/** A batch's calls and bytes, unless one call alone is longer; the server's default limits are above both. */
+/** What a batch carries, and one call more: the server's default limits are above both. */
 const MAX_BATCH_CALLS = 1_024;
-const MAX_BATCH_BYTES = 8 * 1_024 * 1_024;
+const MAX_BATCH_LENGTH = 4 * 1_024 * 1_024;
 
 /** How calls get to a server: by requests, or over a held connection. */
 export interface CallSender {
@@ -56,25 +55,22 @@ export class CallQueue {
     this.#calls = [...calls, ...this.#calls];
   }
 
-  /** The head of the queue as a row of frames, as much of it as one body may carry. */
+  /** The head of the queue as a frame, as much of it as one body may carry. */
   takeBatch(maxCalls = MAX_BATCH_CALLS): {
     readonly calls: readonly PendingCall[];
     readonly body: Uint8Array<ArrayBuffer>;
   } {
     const now = this.#clock.now();
-    const frames: Uint8Array[] = [];
-    let size = 0;
+    const most = Math.min(maxCalls, MAX_BATCH_CALLS);
+    const encoder = new CallFrameEncoder();
     for (const call of this.#calls) {
       const { remainingMillis } = call.envelope;
       const left = remainingMillis === null ? null : Math.max(0, remainingMillis - (now - call.queuedMillis));
-      const frame = encodeCall({ ...call.envelope, remainingMillis: left });
-      if (frames.length > 0 && size + frame.byteLength > MAX_BATCH_BYTES) break;
       call.attempts += 1;
-      frames.push(frame);
-      size += frame.byteLength;
-      if (frames.length >= Math.min(maxCalls, MAX_BATCH_CALLS)) break;
+      encoder.add(call.envelope, left);
+      if (encoder.calls === most || encoder.length > MAX_BATCH_LENGTH) break;
     }
-    return { calls: this.#calls.splice(0, frames.length), body: concatenated(frames) };
+    return { calls: this.#calls.splice(0, encoder.calls), body: encoder.frame() };
   }
 
   /** Takes all and rejects them. */

@@ -1,8 +1,8 @@
 import type { Clock } from "../../common/clock.ts";
 import { minutes, seconds } from "../../common/duration.ts";
-import { encodeOutcome } from "./call-frame.ts";
-import type { CallOutcome } from "./call-frame.ts";
-import { concatenated, FrameReader } from "./frame.ts";
+import { decodeCalls, encodeOutcomes } from "./call-frame.ts";
+import type { CallOutcome, NumberedOutcome } from "./call-frame.ts";
+import { FrameReader } from "./frame.ts";
 import { CLOSE_CODE_BASE, MAX_OPEN_CALLS, PING } from "./held-protocol.ts";
 import type { MessageSocket } from "./held-protocol.ts";
 import { HttpRefusal } from "./http-refusal.ts";
@@ -36,7 +36,7 @@ export class HeldConnection {
   #enteringBytes = 0;
   #count = 0;
   #open = 0;
-  #frames: Uint8Array[] = [];
+  readonly #outcomes: NumberedOutcome[] = [];
   #closed = false;
 
   constructor(socket: MessageSocket, options: HeldConnectionOptions) {
@@ -86,25 +86,25 @@ export class HeldConnection {
   #admit(calls: BorderCalls, bytes: Uint8Array): void {
     const { limits } = this.#options;
     const reader = new FrameReader(limits.bodyBytes);
-    const frames = reader.push(bytes);
+    const incoming = reader.push(bytes).flatMap(decodeCalls);
     if (!reader.complete) throw new HttpRefusal(400, "malformed message: it ends within a frame");
     const most = Math.min(limits.calls, MAX_OPEN_CALLS);
-    if (this.#open + frames.length > most) throw new HttpRefusal(413, `connection: the limit is ${most} open calls`);
-    for (const frame of frames) {
+    if (this.#open + incoming.length > most) throw new HttpRefusal(413, `connection: the limit is ${most} open calls`);
+    for (const envelope of incoming) {
       const call = this.#count;
       this.#count += 1;
       this.#open += 1;
-      void calls.send(frame).then((outcome) => this.#settle(call, outcome));
+      void calls.send(envelope).then((outcome) => this.#settle(call, outcome));
     }
   }
 
   #settle(call: number, outcome: CallOutcome): void {
     this.#open -= 1;
     if (this.#closed) return;
-    this.#frames.push(encodeOutcome(call, outcome));
-    if (this.#frames.length > 1) return;
+    this.#outcomes.push([call, outcome]);
+    if (this.#outcomes.length > 1) return;
     // Behind what else settles in this turn.
-    queueMicrotask(() => this.#send(concatenated(this.#frames.splice(0))));
+    queueMicrotask(() => this.#send(encodeOutcomes(this.#outcomes.splice(0))));
   }
 
   #watch(): void {

@@ -122,7 +122,7 @@ class HttpChannel implements RpcChannel {
       case "reply":
         this.#epoch = outcome.reply.epoch;
         this.#incarnation = outcome.reply.incarnation;
-        return outcome.reply;
+        return { ...outcome.reply, id: envelope.id, address: envelope.endpoint };
       case "refusal":
         return {
           version: ENVELOPE_VERSION,

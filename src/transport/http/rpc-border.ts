@@ -1,15 +1,12 @@
 import type { Clock } from "../../common/clock.ts";
 import { SluiceException, toErrorData } from "../../common/exceptions.ts";
 import type { IdSource } from "../../common/ids.ts";
-import { copyWireValue } from "../../common/wire-value.ts";
 import type { RequestEnvelope } from "../../rpc/envelope/v1.ts";
 import { HandshakeException, RpcConnectionException, UnknownMessageException } from "../../rpc/exceptions.ts";
 import type { GatewayDescriptor } from "../../rpc/gateway-descriptor.ts";
 import type { RpcChannel } from "../../rpc/ports/rpc-channel.ts";
 import type { RpcService } from "../../rpc/rpc-service.ts";
-import { decodeCall } from "./call-frame.ts";
-import type { CallOutcome } from "./call-frame.ts";
-import { decodeFrame } from "./frame.ts";
+import type { CallOutcome, IncomingCall } from "./call-frame.ts";
 
 /** A call as it stands at the border, known to be of an exported gateway. */
 export interface BorderCall<Caller> {
@@ -34,7 +31,7 @@ export interface RpcBorderOptions<Caller> {
 /** The calls of one request, in their order. */
 export interface BorderCalls {
   /** Never rejects. */
-  send(frame: Uint8Array): Promise<CallOutcome>;
+  send(call: IncomingCall): Promise<CallOutcome>;
 }
 
 /** Lets calls in from outside: well-formed, of an exported gateway and method, to an address the caller may call. */
@@ -61,19 +58,17 @@ export class RpcBorder<Caller> {
       return channel;
     };
     return {
-      send: async (frame) => {
-        let envelope: RequestEnvelope;
+      send: async (envelope) => {
         let inner: RequestEnvelope;
         try {
-          envelope = decodeCall(decodeFrame(frame));
+          if (envelope instanceof SluiceException) throw envelope;
           inner = this.#admit(envelope, caller);
         } catch (error) {
           return { kind: "refusal", error: withoutStack(error) };
         }
         if (inner.kind === "ask") this.#asks.set(envelope.id, inner.id);
         try {
-          const reply = await channelTo(inner.endpoint).send(inner);
-          return { kind: "reply", reply: { ...reply, id: envelope.id, address: envelope.endpoint } };
+          return { kind: "reply", reply: await channelTo(inner.endpoint).send(inner) };
         } catch (error) {
           return { kind: "unreachable", error: withoutStack(error) };
         } finally {
@@ -101,7 +96,6 @@ export class RpcBorder<Caller> {
       ...envelope,
       id: kind === "cancel" ? this.#askOf(envelope) : `${this.#name}:${this.#requests}`,
       endpoint: address,
-      args: copyWireValue(envelope.args, `${gateway.name}.${method} argument`),
       sender: null,
       depth: 1,
       chain: [],

@@ -13,7 +13,7 @@ import { BatchAnswer } from "./batch-answer.ts";
 import { RpcBorder } from "./rpc-border.ts";
 import type { BorderCalls, ResolveAddress } from "./rpc-border.ts";
 import { FRAME_MEDIA_TYPE } from "./frame.ts";
-import { readFrames } from "./read-frames.ts";
+import { readCalls } from "./read-calls.ts";
 import { HttpRefusal } from "./http-refusal.ts";
 
 /** What one POST may cost. */
@@ -68,10 +68,10 @@ export function createRpcEndpoint<Caller>(options: RpcHttpEndpointOptions<Caller
       const found = request.headers.get("content-type") ?? "none";
       throw new HttpRefusal(415, `content-type: expected ${FRAME_MEDIA_TYPE}, got ${found}`);
     }
-    const frames = await readFrames(request, limits);
-    const batch = new BatchAnswer(frames.length, clock);
-    for (const [call, frame] of frames.entries()) {
-      void calls.send(frame).then((outcome) => batch.settle(call, outcome));
+    const incoming = await readCalls(request, limits);
+    const batch = new BatchAnswer(incoming.length, clock);
+    for (const [call, envelope] of incoming.entries()) {
+      void calls.send(envelope).then((outcome) => batch.settle(call, outcome));
     }
     return batch.response();
   };

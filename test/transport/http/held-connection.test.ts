@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ask, defineGateway, minutes, withOptions } from "../../../src/rpc/index.ts";
 import { encodeCall } from "../../../src/transport/http/call-frame.ts";
-import { concatenated } from "../../../src/transport/http/frame.ts";
 import { HELD_PROTOCOL } from "../../../src/transport/http/held-protocol.ts";
 import { HttpRpcService } from "../../../src/transport/http/http-rpc-service.ts";
 import { ManualClock } from "../../../src/testing/manual-clock.ts";
@@ -249,7 +248,7 @@ describe("the server's end of a held connection", () => {
     ],
     [
       "more open calls than the limit",
-      (address: string) => concatenated([call(address), call(address), call(address)]),
+      (address: string) => new Uint8Array([...call(address), ...call(address), ...call(address)]),
       4_413,
     ],
     ["a message that ends within a frame", (address: string) => call(address).slice(0, -1), 4_400],

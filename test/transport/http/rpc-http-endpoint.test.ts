@@ -1,14 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SluiceException } from "../../../src/rpc/index.ts";
-import { encodeCall, decodeOutcome } from "../../../src/transport/http/call-frame.ts";
-import { decodeFrame, encodeFrame, FRAME_MEDIA_TYPE, FrameReader } from "../../../src/transport/http/frame.ts";
+import { decodeOutcomes, encodeCall } from "../../../src/transport/http/call-frame.ts";
+import { encodeFrame, FRAME_MEDIA_TYPE, FrameReader } from "../../../src/transport/http/frame.ts";
 import { HttpRpcService } from "../../../src/transport/http/http-rpc-service.ts";
 import type { RequestEnvelope } from "../../../src/rpc/envelope/v1.ts";
 import { LocalRpcService } from "../../../src/transport/local/local-rpc-service.ts";
 import { ManualClock } from "../../../src/testing/manual-clock.ts";
 import { envelope, rejection } from "../../conformance/row.ts";
-import { wireValues } from "../../common/wire-arbitraries.ts";
 import { ProbeGateway, QueueProbeGateway } from "../../fixtures/rpc/probe-gateways.ts";
 import { createHttpWorld } from "./http-world.ts";
 
@@ -37,13 +36,13 @@ async function codesOf(response: Response): Promise<readonly string[]> {
     return [body.exception.code];
   }
   const frames = new FrameReader(1_000_000).push(new Uint8Array(await response.arrayBuffer()));
-  return frames.map((frame) => {
-    const { outcome } = decodeOutcome(decodeFrame(frame));
+  return frames.flatMap(decodeOutcomes).map(([, outcome]) => {
     if (outcome.kind !== "reply") return outcome.error.code;
     return outcome.reply.outcome === "error" ? outcome.reply.error.code : "value";
   });
 }
 
+const frameOf = (head: object): Uint8Array<ArrayBuffer> => encodeFrame(JSON.stringify(head), []);
 const join = (frames: readonly Uint8Array[]): Uint8Array => Uint8Array.from(frames.flatMap((frame) => [...frame]));
 
 describe("malformed requests", () => {
@@ -64,10 +63,14 @@ describe("malformed requests", () => {
           fc.jsonValue(),
         )
         .map(([field, value]) => {
-          const { args, ...head } = { ...envelope(address, { method: "vanished" }), [field]: value };
-          return encodeFrame({ fields: { envelope: head }, value: args });
+          const { id, seq, remainingMillis, args, ...head } = {
+            ...envelope(address, { method: "vanished" }),
+            [field]: value,
+          };
+          return frameOf({ heads: [head], calls: [[0, id, seq, remainingMillis, args]] });
         }),
-      fc.tuple(fc.jsonValue(), wireValues).map(([head, value]) => encodeFrame({ fields: { envelope: head }, value })),
+      fc.tuple(fc.jsonValue(), fc.jsonValue()).map(([head, call]) => frameOf({ heads: [head], calls: [call] })),
+      fc.tuple(fc.jsonValue(), fc.jsonValue()).map(([heads, calls]) => frameOf({ heads, calls })),
     );
     await fc.assert(
       fc.asyncProperty(bodies, async (body) => {
@@ -84,7 +87,7 @@ describe("malformed requests", () => {
     const world = createHttpWorld();
     const address = world.open("probe");
     const good = envelope(address, { method: "add", args: [1] });
-    const bad = encodeFrame({ fields: { envelope: { ...good, epoch: 0 } }, value: [1] });
+    const bad = encodeCall({ ...good, epoch: 0 as never });
     expect((await codesOf(await post(world, join([encodeCall(good), bad, encodeCall(good)])))).toSorted()).toEqual([
       "UNKNOWN_MESSAGE",
       "value",
@@ -102,15 +105,12 @@ describe("malformed requests", () => {
 
   it("with values that the wire does not admit are refused, naming the path", async () => {
     const world = createHttpWorld();
-    const { args: _none, ...head } = envelope(world.open("probe"), { method: "echo" });
+    const { id, seq, args: _none, ...head } = envelope(world.open("probe"), { method: "echo" });
     const meta = { values: { "0.at": ["URL"] }, v: 1 };
-    const text = JSON.stringify({ envelope: head, value: [{ at: "https://sluice.test/" }], meta });
-    const frame = new Uint8Array(8 + text.length);
-    new DataView(frame.buffer).setUint32(0, text.length, true);
-    frame.set(new TextEncoder().encode(text), 8);
+    const frame = frameOf({ heads: [head], calls: [[0, id, seq, null, [{ at: "https://sluice.test/" }], meta, []]] });
     const response = await post(world, frame);
     const [found] = new FrameReader(1_000_000).push(new Uint8Array(await response.arrayBuffer()));
-    expect(decodeOutcome(decodeFrame(found ?? frame)).outcome).toMatchObject({
+    expect(decodeOutcomes(found ?? frame)[0]?.[1]).toMatchObject({
       kind: "refusal",
       error: { code: "SERIALIZATION", message: expect.stringMatching(/Probe\.echo argument\[0\]\.at: .*URL/) },
     });
@@ -174,11 +174,10 @@ describe("the border", () => {
   });
 
   it("answers under the id and the address that the caller used", async () => {
-    const world = createHttpWorld();
-    const call = encodeCall(envelope(world.open("probe"), { id: "my own", method: "total" }));
-    const response = await post(world, call);
-    const [frame = call] = new FrameReader(1_000_000).push(new Uint8Array(await response.arrayBuffer()));
-    expect(decodeOutcome(decodeFrame(frame)).outcome).toMatchObject({ reply: { id: "my own", value: 0 } });
+    const world = createHttpWorld({ resolveAddress: () => real });
+    const real = world.open("probe");
+    const reply = await world.service.openChannel("mine").send(envelope("mine", { id: "my own", method: "total" }));
+    expect(reply).toMatchObject({ id: "my own", address: "mine", value: 0 });
   });
 
   it("refuses bodies and batches over their limits, naming them", async () => {
