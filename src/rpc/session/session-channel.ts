@@ -2,7 +2,7 @@ import type { Clock } from "../../common/clock.ts";
 import type { Duration } from "../../common/duration.ts";
 import type { SluiceException } from "../../common/exceptions.ts";
 import type { ReplyEnvelope, RequestEnvelope } from "../envelope/v1.ts";
-import { RecipientUnreachableException } from "../exceptions.ts";
+import { RecipientUnreachableException, RpcOverloadedException } from "../exceptions.ts";
 import type { CapturedArguments, MessageChannel, OutgoingMessage, RpcChannel } from "../ports/rpc-channel.ts";
 import { captureArguments, requireMessageSize } from "../rpc-invocation.ts";
 import { MAX_BATCH_MESSAGES } from "./batch-decoder.ts";
@@ -53,6 +53,9 @@ const MAX_IN_FLIGHT = 2;
 const MAX_SESSION_CALLS = 5_000;
 /** A batch carries roughly no more than this, unless one message does. */
 const MAX_BATCH_BYTES = 8 * 1_024 * 1_024;
+/** What waits for a callee that does not answer takes memory: beyond so much of it, calls are refused. */
+export const MAX_QUEUED_MESSAGES = 16 * MAX_BATCH_MESSAGES;
+const MAX_QUEUED_BYTES = 64 * 1_024 * 1_024;
 /** How often a message is sent before its caller is told that the transport fails. */
 const MAX_ATTEMPTS = 3;
 
@@ -80,6 +83,7 @@ export class SessionChannel implements RpcChannel, MessageChannel {
   readonly #options: SessionChannelOptions;
   #numbers = 0;
   #queue: OutgoingMessage[] = [];
+  #queuedBytes = 0;
   readonly #inFlight = new Set<readonly OutgoingMessage[]>();
   // Delivered, and to be answered by a later frame.
   readonly #late = new Map<number, OutgoingMessage>();
@@ -125,6 +129,19 @@ export class SessionChannel implements RpcChannel, MessageChannel {
   }
 
   post(message: OutgoingMessage): void {
+    const bytes = queuedBytes(message);
+    if (
+      this.#queue.length >= MAX_QUEUED_MESSAGES ||
+      (this.#queuedBytes > 0 && this.#queuedBytes + bytes > MAX_QUEUED_BYTES)
+    ) {
+      message.failed(
+        new RpcOverloadedException(
+          `${this.#options.address} does not keep up: ${this.#queue.length} messages wait for it here, and this one was not sent`,
+        ),
+      );
+      return;
+    }
+    this.#queuedBytes += bytes;
     this.#numbers += 1;
     message.number = this.#numbers;
     this.#queue.push(message);
@@ -170,6 +187,7 @@ export class SessionChannel implements RpcChannel, MessageChannel {
         if (ranIn !== undefined && ranIn !== message.ranIn) break;
         ranIn = message.ranIn;
       }
+      this.#queuedBytes -= queuedBytes(message);
       count += 1;
     }
     const taken = this.#queue.slice(0, count);
@@ -353,6 +371,7 @@ export class SessionChannel implements RpcChannel, MessageChannel {
       if (this.#maySendAgain(message, failure)) again.push(message);
       else fail(message, failure.error);
     }
+    for (const message of again) this.#queuedBytes += queuedBytes(message);
     this.#queue = [...again, ...this.#queue];
     this.#flush();
     this.#restartLease();
@@ -405,4 +424,9 @@ export class SessionChannel implements RpcChannel, MessageChannel {
 function fail(message: OutgoingMessage, error: SluiceException): void {
   message.answered = true;
   message.failed(error);
+}
+
+/** About what a message takes while it waits. */
+function queuedBytes({ args }: OutgoingMessage): number {
+  return args.json === undefined ? args.bytes : args.json.length;
 }

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { milliseconds } from "../../../src/common/duration.ts";
 import type { ReplyEnvelope } from "../../../src/rpc/envelope/v1.ts";
+import { MAX_QUEUED_MESSAGES } from "../../../src/rpc/session/session-channel.ts";
 import { microtasks, request, SessionWorld, settled } from "./session-world.ts";
 
 function nextOf<T>(stream: fc.Stream<T>): T {
@@ -69,6 +70,42 @@ describe("SessionChannel", () => {
     await Promise.all(Array.from({ length: 64 }, (_, extra) => caller(extra % 9)));
     expect(world.ran.length).toBe(64 * 20);
     expect(world.batches.length).toBeLessThan(150);
+  });
+
+  it("refuses what is beyond its bounds while its callee does not answer, and sends the rest in order", async () => {
+    const world = new SessionWorld();
+    const gate = Promise.withResolvers<void>();
+    world.gate = gate.promise;
+    const outcomes = [world.channel.send(request("first"))];
+    await microtasks(3);
+    for (let index = 0; index < MAX_QUEUED_MESSAGES; index += 1) outcomes.push(world.channel.send(request(`${index}`)));
+    const beyond = await Promise.allSettled(["a", "b"].map((id) => world.channel.send(request(id))));
+    expect(beyond).toMatchObject(
+      ["a", "b"].map(() => ({ status: "rejected", reason: { code: "RPC_OVERLOADED", retryable: true } })),
+    );
+    gate.resolve();
+    await Promise.all(outcomes);
+    expect(world.ran.length).toBe(MAX_QUEUED_MESSAGES + 1);
+    expect(world.ran.at(-1)?.id).toBe(`${MAX_QUEUED_MESSAGES - 1}`);
+    await world.channel.send(request("there is room again"));
+  });
+
+  it("counts bytes too, but takes one message of any size", async () => {
+    const world = new SessionWorld();
+    const gate = Promise.withResolvers<void>();
+    world.gate = gate.promise;
+    const outcomes = [world.channel.send(request("first"))];
+    await microtasks(3);
+    const large = "x".repeat(10 * 1_024 * 1_024);
+    for (let index = 0; index < 6; index += 1) outcomes.push(world.channel.send(request("large", { args: [large] })));
+    await expect(world.channel.send(request("one more", { args: [large] }))).rejects.toMatchObject({
+      code: "RPC_OVERLOADED",
+    });
+    outcomes.push(world.channel.send(request("a small one")));
+    gate.resolve();
+    await Promise.all(outcomes);
+    expect(world.ran.length).toBe(8);
+    await world.channel.send(request("there is room again", { args: [large] }));
   });
 
   it("a call that waited for its batch has that much less time left", async () => {
