@@ -146,7 +146,11 @@ export class MessageLog implements Journal, TurnLog {
   storage(database: SqlDatabase): SqlDatabase {
     return {
       exec: (sql, ...bindings) => {
-        this.#wrote ||= !READS.test(sql);
+        if (!READS.test(sql)) {
+          this.#wrote = true;
+          // Its turn has no transaction that would store it.
+          if (this.#mainThread?.turn?.work.readOnly === true) this.#flushSoon();
+        }
         return database.exec(sql, ...bindings);
       },
       transactionSync: (body) => database.transactionSync(body),

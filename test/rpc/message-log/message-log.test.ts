@@ -26,6 +26,7 @@ const LedgerGateway = defineGateway("Ledger", {
     wait: ask<(millis: number) => number>(),
     foreign: ask<() => string>(),
     leaveThenThrow: ask<() => number>(),
+    cheat: ask<() => undefined>({ readOnly: true }),
     refused: ask<() => number>(),
   },
 });
@@ -68,6 +69,11 @@ class Ledger extends RpcEndpoint implements HandlerOf<typeof LedgerGateway> {
     const { promise, resolve } = Promise.withResolvers<number>();
     this.scheduleRunAsync(() => void resolve(millis), milliseconds(millis));
     return this.ask(promise);
+  }
+
+  /** Is declared readOnly, and writes where nobody stops it. */
+  cheat(): undefined {
+    this.storage.sql.exec("INSERT OR REPLACE INTO sluice_kv VALUES ('total', '77')");
   }
 
   /** Leaves what never runs. */
@@ -206,6 +212,13 @@ describe("a message log", () => {
       { inTransaction: false, first: 102, last: 126 },
       { inTransaction: false, first: 127, last: 145 },
     ]);
+  });
+
+  it("keeps a turn that wrote though it should not have, with the event", async () => {
+    start(ledgerOf(KEEP_ALL));
+    await ledger().cheat();
+    await Promise.resolve();
+    expect(database.logged.at(-1)).toEqual({ inTransaction: false, first: 2, last: 2 });
   });
 
   it("loses with a crash what wrote nothing and was not kept yet, and nothing else", async () => {
