@@ -341,12 +341,12 @@ export class RunningJob {
     this.#quiescence?.report(metrics, nowMillis);
     inlets.discardRead(checkpointing?.latestCompleted);
     if (checkpointing?.active === true && this.#held !== undefined) this.#releaseHeld(checkpointing, this.#held);
-    if (this.status !== "RUNNING" || checkpointing?.isQuiet !== true || this.#operations.anyInProgress) return;
+    if (this.status !== "RUNNING" || checkpointing?.isQuiet !== true) return;
     const { graph } = this.#execution;
     const verdict = this.#quiescence?.assess(graph, checkpointing.latestCompleted?.checkpointId, nowMillis);
     if (verdict?.kind === "take-checkpoint") checkpointing.handle({ kind: "idle" });
-    if (verdict?.kind === "sleep" && inlets.isDrained(checkpointing.latestCompleted))
-      this.#parts.onQuiescent(verdict.dueMillis);
+    if (verdict?.kind !== "sleep" || this.#operations.anyInProgress) return;
+    if (inlets.isDrained(checkpointing.latestCompleted)) this.#parts.onQuiescent(verdict.dueMillis);
   }
 
   #onTerminated(): void {
