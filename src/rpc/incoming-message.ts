@@ -2,17 +2,10 @@ import { toErrorData } from "../common/exceptions.ts";
 import type { WireValue } from "../common/wire-value.ts";
 import { ENVELOPE_VERSION } from "./envelope/v1.ts";
 import type { MessageKind, ReplyEnvelope, RequestEnvelope } from "./envelope/v1.ts";
-import type { Epoch, Incarnation, SenderIdentity } from "./fencing/epoch.ts";
+import type { Answerer } from "./fencing/answerer.ts";
+import type { Epoch, SenderIdentity } from "./fencing/epoch.ts";
 import type { ServedMethod } from "./served-method.ts";
 import { captureResult } from "./rpc-invocation.ts";
-
-/** Who answers. */
-export interface Answerer {
-  /** If it is not who was asked: a border on the way may refuse. */
-  readonly address?: string;
-  readonly epoch: Epoch;
-  readonly incarnation: Incarnation;
-}
 
 /** What a message says of itself, or many messages of one session alike. */
 export interface IncomingHead {

@@ -14,7 +14,7 @@ import {
   TurnFailedException,
 } from "./exceptions.ts";
 import type { Epoch } from "./fencing/epoch.ts";
-import type { Answerer } from "./incoming-message.ts";
+import type { Answerer } from "./fencing/answerer.ts";
 import type { CapturedArguments, MessageHead, OutgoingMessage } from "./ports/rpc-channel.ts";
 import { invocationText } from "./rpc-invocation.ts";
 import type { HeldAction } from "./turn.ts";

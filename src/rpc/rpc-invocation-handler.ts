@@ -15,7 +15,7 @@ import { TimeoutException } from "./exceptions.ts";
 import type { Epoch } from "./fencing/epoch.ts";
 import type { GatewayCaller } from "./gateway-caller.ts";
 import type { GatewayDescriptor, MethodDescriptor } from "./gateway-descriptor.ts";
-import type { Answerer } from "./incoming-message.ts";
+import type { Answerer } from "./fencing/answerer.ts";
 import type { StreamRequest } from "./open-streams.ts";
 import { OutgoingAsk, OutgoingCancel, OutgoingTell } from "./outgoing-call.ts";
 import type { BoundMethod, CallSite, OutgoingCall } from "./outgoing-call.ts";

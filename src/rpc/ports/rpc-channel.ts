@@ -2,7 +2,7 @@ import type { ErrorData } from "../../common/exceptions.ts";
 import type { WireValue } from "../../common/wire-value.ts";
 import type { ENVELOPE_VERSION, MessageKind, ReplyEnvelope, RequestEnvelope } from "../envelope/v1.ts";
 import type { Epoch, SenderIdentity } from "../fencing/epoch.ts";
-import type { Answerer } from "../incoming-message.ts";
+import type { Answerer } from "../fencing/answerer.ts";
 
 /**
  * One ordered way from one sender to one receiver: what is sent first arrives first. A transport supplies it; sessions

@@ -56,9 +56,9 @@ export class BatchDecoder {
     text: string,
     nowMillis: number,
   ): { readonly message: SessionRequest; readonly received: number | null } {
-    const fields = parsedJson(text);
-    if (!Array.isArray(fields) || fields.length !== MESSAGE_FIELDS) throw malformed("message");
-    const [number, position, tail, remainingMillis, depth, received, args]: readonly unknown[] = fields;
+    const fields = parts(parsedJson(text));
+    if (fields.length !== MESSAGE_FIELDS) throw malformed("message");
+    const [number, position, tail, remainingMillis, depth, received, args] = fields;
     if (!isNatural(number) || !isPositive(number)) throw malformed("number");
     const head = isNatural(position) ? this.#heads[position] : undefined;
     if (head === undefined || !this.#readable) throw malformed("head");
@@ -70,7 +70,7 @@ export class BatchDecoder {
     if (received !== null && !isNatural(received)) throw malformed("received");
     if (!Array.isArray(args)) throw malformed("args");
     const cause = { depth, chain: NO_CHAIN, trace: null };
-    const parts = {
+    const message = {
       number,
       tail,
       cause,
@@ -81,7 +81,7 @@ export class BatchDecoder {
       sound: head.sound,
       receivedMillis: nowMillis,
     };
-    return { message: new SessionRequest(this.#address, head, parts), received };
+    return { message: new SessionRequest(this.#address, head, message), received };
   }
 
   #messages(batch: MessageBatch, nowMillis: number): readonly SessionRequest[] {

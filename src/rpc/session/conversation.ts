@@ -1,6 +1,6 @@
 import type { ReplyEnvelope } from "../envelope/v1.ts";
 import { RecipientUnreachableException, UnknownMessageException } from "../exceptions.ts";
-import type { Answerer } from "../incoming-message.ts";
+import type { Answerer } from "../fencing/answerer.ts";
 import type { BatchDecoder } from "./batch-decoder.ts";
 import { isIntegers } from "./frame-decoder.ts";
 import { encodeFrame } from "./frame-encoder.ts";

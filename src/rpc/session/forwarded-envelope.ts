@@ -2,7 +2,7 @@ import type { ErrorData, SluiceException } from "../../common/exceptions.ts";
 import type { WireValue } from "../../common/wire-value.ts";
 import { ENVELOPE_VERSION } from "../envelope/v1.ts";
 import type { ReplyEnvelope, RequestEnvelope } from "../envelope/v1.ts";
-import type { Answerer } from "../incoming-message.ts";
+import type { Answerer } from "../fencing/answerer.ts";
 import { NO_TAIL } from "../ports/rpc-channel.ts";
 import type { CapturedArguments, MessageHead, OutgoingMessage } from "../ports/rpc-channel.ts";
 

@@ -3,7 +3,7 @@ import type { ErrorData } from "../../common/exceptions.ts";
 import type { WireValue } from "../../common/wire-value.ts";
 import { UnknownMessageException } from "../exceptions.ts";
 import type { Epoch, Incarnation } from "../fencing/epoch.ts";
-import type { Answerer } from "../incoming-message.ts";
+import type { Answerer } from "../fencing/answerer.ts";
 import type { OutgoingMessage } from "../ports/rpc-channel.ts";
 import { parsedJson, parts } from "./plain-json.ts";
 import { columnAt } from "./session-protocol.ts";
@@ -32,9 +32,7 @@ export function parseFrame(value: unknown): ReplyFrame {
 
 /** Answers `message` by the frame of it alone. @returns the frame's number. @throws UnknownMessageException if it is none. */
 export function readReply(text: string, message: OutgoingMessage): number {
-  const fields = parsedJson(text);
-  if (!Array.isArray(fields)) throw malformed("reply");
-  const [frame, epoch, incarnation, value]: readonly unknown[] = fields;
+  const [frame, epoch, incarnation, value] = parts(parsedJson(text));
   if (!isInteger(frame)) throw malformed("frame");
   if (!isInteger(epoch)) throw malformed("epochs");
   if (!isInteger(incarnation)) throw malformed("incarnations");

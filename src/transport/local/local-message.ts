@@ -1,6 +1,7 @@
 import { toErrorData } from "../../common/exceptions.ts";
 import type { WireValue } from "../../common/wire-value.ts";
-import type { Answerer, IncomingMessage } from "../../rpc/incoming-message.ts";
+import type { Answerer } from "../../rpc/fencing/answerer.ts";
+import type { IncomingMessage } from "../../rpc/incoming-message.ts";
 import { NO_TAIL } from "../../rpc/ports/rpc-channel.ts";
 import type { MessageHead, OutgoingMessage } from "../../rpc/ports/rpc-channel.ts";
 import { captureResult } from "../../rpc/rpc-invocation.ts";
