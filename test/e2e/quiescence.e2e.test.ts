@@ -78,6 +78,30 @@ describe("a quiescent job on workerd", () => {
     ).resolves.toMatchObject({ status: 409 });
   });
 
+  it("is the example: an alert for each reading that is too warm", async () => {
+    const jobId = await platform.runFile("examples/alerts/job.ts");
+    const readings = [
+      { sensor: "kitchen", celsius: 31.5 },
+      { sensor: "cellar", celsius: 12 },
+    ];
+    const path = `/v1/sluice/jobs/${jobId}/sources/readings/records?producer=me&sequence=1`;
+    for (const duplicate of [false, true]) {
+      const response = await platform.fetch(path, {
+        method: "POST",
+        body: readings.map((r) => JSON.stringify(r)).join("\n"),
+      });
+      expect(await response.json()).toEqual({ records: 2, duplicate });
+    }
+    const rows = await until(
+      () => platform.rows(jobId),
+      ({ length }) => length > 0,
+      "the alert",
+    );
+    expect(rows).toEqual([{ sensor: "kitchen", text: "31.5 degrees, at most 30 are fine" }]);
+    await platform.client.cancelJob(jobId);
+    await platform.job(jobId, ({ state }) => state === "CANCELED");
+  });
+
   it("comes to its end by its alarm alone", async () => {
     const jobId = await platform.run(SELDOM, { parallelism: 1 });
     await platform.job(jobId, ({ checkpoints, recordsIn }) => checkpoints > 0 && recordsIn === 1);
