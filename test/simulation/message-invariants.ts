@@ -54,7 +54,9 @@ export class MessageInvariants {
     }
     const current = !this.#superseded.has(envelope);
     this.#violations.require(current, `${what} of a superseded instance of ${sender?.address} was carried out`);
-    this.#requireCurrentJobMaster(envelope, receiver);
+    // One that is answered by a list of refusals is taken only where the list is empty: all are refused alike.
+    const refused = Array.isArray(reply.value) && reply.value.length > 0;
+    if (envelope.method !== "submitTasks" || !refused) this.#requireCurrentJobMaster(envelope, receiver);
   }
 
   /** Tasks tell the lives of their JobMaster apart by its epoch. */

@@ -114,6 +114,10 @@ export class SimulatedCluster {
       violations.require(pending === 0, `at the end: ${pending} timers in memory of ${address}`);
     }
     violations.require(platform.network.pendingCalls === 0, `at the end: ${platform.network.pendingCalls} calls`);
+    const present = new Set<object>(platform.objects.flatMap(({ instances }) => instances));
+    const gone = [...platform.network.senders].filter((sender) => sender.address !== "client" && !present.has(sender));
+    violations.require(gone.length === 0, `at the end: ${gone.length} instances that are gone hold connections`);
+    violations.require(this.#hosts.links === 0, `at the end: ${this.#hosts.links} links between task hosts`);
     violations.require(this.#hosts.size === 0, `at the end: ${this.#hosts.size} task hosts`);
     violations.require(this.tasks.liveTasks === 0, `at the end: ${this.tasks.liveTasks} tasks`);
     violations.require(this.#scripted.load.size === 0, `at the end: ${this.#scripted.load.size} scripted hosts`);

@@ -95,6 +95,11 @@ export class SimulatedNetwork {
     return pending;
   }
 
+  /** Who holds connections. */
+  get senders(): ReadonlySet<NetworkSender> {
+    return new Set(Array.from(this.#links, ({ sender }) => sender));
+  }
+
   openChannel(sender: NetworkSender, address: string): RpcChannel {
     const link: Link = {
       sender,

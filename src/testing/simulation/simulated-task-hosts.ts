@@ -60,6 +60,12 @@ export class SimulatedTaskHosts {
     return [...this.#facets.values()].filter(({ opened }) => opened).length;
   }
 
+  /** Links from host to host, as their ends hold them, and hosts that only such a link woke. */
+  get links(): number {
+    const facets = [...this.#facets.values()];
+    return facets.reduce((total, { peers, opened }) => total + peers.size + (opened ? 0 : 1), 0);
+  }
+
   factoryFor(owner: SimulatedActivation): TaskHostFactory {
     owner.onEnd(() => this.#end(owner, "its TaskExecutor ended"));
     return {
