@@ -85,7 +85,7 @@ describe("100,000 malformed envelopes", () => {
   });
 });
 
-const FOUND = {
+const FOUND_EACH_WAY = {
   order: ["one", "two", "three"],
   values: true,
   bytes: true,
@@ -98,6 +98,8 @@ const FOUND = {
   stranger: expect.stringMatching(/^RpcConnectionException authorization/),
   closed: expect.stringMatching(/^RpcConnectionException the RpcService is closed/),
 };
+
+const FOUND = { requests: FOUND_EACH_WAY, held: FOUND_EACH_WAY };
 
 describe("one client bundle", () => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-http-rpc-"));
