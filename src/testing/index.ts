@@ -9,7 +9,7 @@ export { ManualClock } from "./manual-clock.ts";
 export { MiniCluster } from "./mini-cluster.ts";
 export type { MiniClusterOptions, TracedCall } from "./mini-cluster.ts";
 export { readMessageLog } from "./replay/recorded-log.ts";
-export type { RecordedBase, RecordedLog } from "./replay/recorded-log.ts";
+export type { LogEntry, RecordedBase, RecordedLog } from "./replay/recorded-log.ts";
 export { Replay, replay } from "./replay/replay.ts";
 export type { ReplayedEndpoint, ReplayedTurn } from "./replay/replay.ts";
 export { RpcProbe } from "./rpc-probe.ts";

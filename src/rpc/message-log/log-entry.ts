@@ -50,24 +50,18 @@ export interface PendingTimer {
   readonly dueMillis: number;
 }
 
-/** What a turn was told by its context, in the order of its questions. */
-export interface Answers {
-  readonly random: readonly number[];
-  readonly ids: readonly string[];
-  readonly timers: readonly (readonly PendingTimer[])[];
+interface AnswersByKind {
+  readonly random: number;
+  readonly ids: string;
+  readonly timers: readonly PendingTimer[];
 }
 
-/** One turn of an endpoint. */
-export interface LogEntry {
-  /** From 1, over all activations. */
-  readonly number: number;
-  /** What the clock showed. */
-  readonly nowMillis: number;
-  readonly cause: Cause;
-  readonly answers: Answers;
-  /** It threw this, and its writes were undone; memory was kept. */
-  readonly failed?: string;
-}
+/** What a turn may ask its context for. */
+export type AnswerKind = keyof AnswersByKind;
+export type Answer<Kind extends AnswerKind> = AnswersByKind[Kind];
+
+/** What a turn was told by its context, in the order of its questions. */
+export type Answers = { readonly [Kind in AnswerKind]: Answer<Kind>[] };
 
 /**
  * The beginning of an entry as it is stored, taken before the turn can change what it was given: `[nowMillis,cause`. A
@@ -77,30 +71,12 @@ export function encodeCause(cause: LoggedCause, nowMillis: number): string {
   return `[${nowMillis},${wireTextOf(cause)}`;
 }
 
-/** What stored text makes of the answers and a failure. */
-export type StoredAnswers = readonly [
-  random: readonly number[],
-  ids: readonly string[],
-  timers: readonly (readonly PendingTimer[])[],
-  failed?: string,
-];
+/** The end of an entry as it is stored, of a turn that asked for something or threw. */
+export type StoredAnswers = Partial<Answers> & { readonly failed?: string };
 
 export function encodeEntry(head: string, answers: Answers | undefined, failed: string | undefined): string {
   if (answers === undefined && failed === undefined) return `${head}]`;
-  const { random, ids, timers } = answers ?? noAnswers();
-  const asked: StoredAnswers = failed === undefined ? [random, ids, timers] : [random, ids, timers, failed];
-  return `${head},${JSON.stringify(asked)}]`;
-}
-
-/** Answers as they are given. */
-export interface GrowingAnswers extends Answers {
-  readonly random: number[];
-  readonly ids: string[];
-  readonly timers: (readonly PendingTimer[])[];
-}
-
-export function noAnswers(): GrowingAnswers {
-  return { random: [], ids: [], timers: [] };
+  return `${head},${JSON.stringify({ ...answers, failed })}]`;
 }
 
 /** @param value what an ask's promise was fulfilled with. */

@@ -16,8 +16,8 @@ import type { Turn } from "../turn.ts";
 import { withTimerList } from "./journal.ts";
 import type { Journal } from "./journal.ts";
 import { encodeBase } from "./log-base.ts";
-import { encodeCause, encodeEntry, loggedError, noAnswers } from "./log-entry.ts";
-import type { GrowingAnswers, LoggedCause, LoggedMessage, LoggedOutcome } from "./log-entry.ts";
+import { encodeCause, encodeEntry, loggedError } from "./log-entry.ts";
+import type { Answer, AnswerKind, Answers, LoggedCause, LoggedMessage, LoggedOutcome } from "./log-entry.ts";
 import { LoggedMainThread } from "./logged-main-thread.ts";
 import type { LeftOver, TurnLog } from "./logged-main-thread.ts";
 import { MessageEncoder } from "./message-encoder.ts";
@@ -70,7 +70,7 @@ export class MessageLog implements Journal, TurnLog {
   #number: number;
   #left: LeftOver[] = [];
   #open: OpenEntry | undefined;
-  #answers: GrowingAnswers | undefined;
+  #answers: Answers | undefined;
   // Texts of the entries before the open one.
   #ended: string[] = [];
   // The ring has them, and the open one.
@@ -116,31 +116,15 @@ export class MessageLog implements Journal, TurnLog {
   }
 
   random(source: Random): Random {
-    return {
-      next: () => {
-        const answer = source.next();
-        this.#asked?.random.push(answer);
-        return answer;
-      },
-    };
+    return { next: () => this.#answered("random", source.next()) };
   }
 
   ids(source: IdSource): IdSource {
-    return {
-      hex: () => {
-        const answer = source.hex();
-        this.#asked?.ids.push(answer);
-        return answer;
-      },
-    };
+    return { hex: () => this.#answered("ids", source.hex()) };
   }
 
   timers(timers: DurableTimers): DurableTimers {
-    return withTimerList(timers, () => {
-      const answer = timers.list();
-      this.#asked?.timers.push(answer);
-      return answer;
-    });
+    return withTimerList(timers, () => this.#answered("timers", timers.list()));
   }
 
   storage(database: SqlDatabase): SqlDatabase {
@@ -358,9 +342,12 @@ export class MessageLog implements Journal, TurnLog {
     else log.warn(`message log of ${address}: its storage is too large to begin a replay with`);
   }
 
-  /** Where answers go; what is asked outside of turns is no part of any, but for the constructor's. */
-  get #asked(): GrowingAnswers | undefined {
-    return !this.#begun || this.#mainThread?.turn !== undefined ? (this.#answers ??= noAnswers()) : undefined;
+  /** What is asked outside of turns is no part of any, but for what the constructor asks. */
+  #answered<Kind extends AnswerKind>(kind: Kind, answer: Answer<Kind>): Answer<Kind> {
+    if (this.#begun && this.#mainThread?.turn === undefined) return answer;
+    this.#answers ??= { random: [], ids: [], timers: [] };
+    this.#answers[kind].push(answer);
+    return answer;
   }
 
   #requireTurn(): Turn {

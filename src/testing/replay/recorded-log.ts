@@ -1,8 +1,20 @@
 import { decodeWireText } from "../../common/wire-text.ts";
 import type { LogBase } from "../../rpc/message-log/log-base.ts";
-import type { Cause, LogEntry, LoggedCause, StoredAnswers } from "../../rpc/message-log/log-entry.ts";
+import type { Answers, Cause, LoggedCause, StoredAnswers } from "../../rpc/message-log/log-entry.ts";
 import type { StoredMessage } from "../../rpc/message-log/message-encoder.ts";
 import type { StoredMessageLog } from "../../rpc/message-log/message-ring.ts";
+
+/** One turn of an endpoint. */
+export interface LogEntry {
+  /** From 1, over all activations. */
+  readonly number: number;
+  /** What the clock showed. */
+  readonly nowMillis: number;
+  readonly cause: Cause;
+  readonly answers: Answers;
+  /** It threw this, and its writes were undone; memory was kept. */
+  readonly failed?: string;
+}
 
 /** A message log, readable. */
 export interface RecordedLog {
@@ -38,7 +50,7 @@ export function readMessageLog({ address, bases, rows }: StoredMessageLog): Reco
 }
 
 function entryOf(number: number, [nowMillis, cause, answers]: StoredEntry): LogEntry {
-  const [random = [], ids = [], timers = [], failed] = answers ?? [];
+  const { random = [], ids = [], timers = [], failed } = answers ?? {};
   return {
     number,
     nowMillis,

@@ -3,7 +3,7 @@ import type { Random } from "../../common/random.ts";
 import type { MainThread, MainThreadOptions } from "../../rpc/main-thread.ts";
 import { withTimerList } from "../../rpc/message-log/journal.ts";
 import type { Journal } from "../../rpc/message-log/journal.ts";
-import type { Answers } from "../../rpc/message-log/log-entry.ts";
+import type { Answer, AnswerKind, Answers } from "../../rpc/message-log/log-entry.ts";
 import type { SqlDatabase } from "../../rpc/ports/storage.ts";
 import type { DurableTimers } from "../../rpc/timers/durable-timers.ts";
 import { ReplayMainThread } from "./replay-main-thread.ts";
@@ -58,7 +58,7 @@ export class ReplayJournal implements Journal {
     return undefined;
   }
 
-  #next<Kind extends keyof Answers>(kind: Kind): Answers[Kind][number] | undefined {
+  #next<Kind extends AnswerKind>(kind: Kind): Answer<Kind> | undefined {
     const answer = this.#answers[kind][this.#asked[kind]];
     this.#asked[kind] += 1;
     return answer;

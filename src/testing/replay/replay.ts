@@ -7,7 +7,7 @@ import type { GatewayDescriptor, MethodDescriptor } from "../../rpc/gateway-desc
 import { Later } from "../../rpc/later.ts";
 import { INTERNAL } from "../../rpc/main-thread.ts";
 import type { Work } from "../../rpc/main-thread.ts";
-import type { Answers, Cause, LogEntry, LoggedMessage, LoggedOutcome } from "../../rpc/message-log/log-entry.ts";
+import type { Answers, Cause, LoggedMessage, LoggedOutcome } from "../../rpc/message-log/log-entry.ts";
 import type { StoredMessageLog } from "../../rpc/message-log/message-ring.ts";
 import { RpcEndpoint } from "../../rpc/rpc-endpoint.ts";
 import type { EndpointInternals } from "../../rpc/rpc-endpoint.ts";
@@ -15,7 +15,7 @@ import { captureResult } from "../../rpc/rpc-invocation.ts";
 import { SqliteDatabase } from "../../storage/sqlite/sqlite-database.ts";
 import { loadStorage } from "./load-storage.ts";
 import { readMessageLog } from "./recorded-log.ts";
-import type { RecordedBase, RecordedLog } from "./recorded-log.ts";
+import type { LogEntry, RecordedBase, RecordedLog } from "./recorded-log.ts";
 import { replayContext } from "./replay-context.ts";
 import { ReplayJournal } from "./replay-journal.ts";
 import type { ReplayMainThread } from "./replay-main-thread.ts";
