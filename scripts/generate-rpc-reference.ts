@@ -22,6 +22,7 @@ const TOPICS: readonly (readonly [title: string, ...modules: readonly string[]])
   ["State and time", "rpc/ports/storage.ts", "rpc/timers/durable-timers.ts", "common/duration.ts", "common/clock.ts"],
   ["Calling", "rpc/rpc-service.ts", "rpc/call-options.ts", "rpc/call-filter.ts", "rpc/dead-letters.ts"],
   ["Watching peers, and registering at them", "rpc/heartbeat/", "rpc/registration/", "rpc/fencing/"],
+  ["Message log", "rpc/message-log/"],
   ["On Durable Objects", "entrypoint/durable-object-rpc.ts", "entrypoint/durable-object.ts"],
   ["Over HTTP", "transport/http/"],
   ["On Node, Bun and Deno", "entrypoint/standalone/"],
