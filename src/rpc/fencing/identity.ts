@@ -50,15 +50,6 @@ export class TransientIdentity implements Identity {
     this.#epoch += 1;
   }
 
-  /** What another instance of the same address starts from, which this one will not hear of. */
-  copy(): TransientIdentity {
-    const copy = new TransientIdentity();
-    copy.#epoch = this.#epoch;
-    copy.#incarnation = this.#incarnation;
-    copy.#lifecycle = this.#lifecycle;
-    return copy;
-  }
-
   reload(): void {
     // Nothing was stored, so nothing was undone: an epoch that was raised once stays raised.
   }

@@ -119,7 +119,7 @@ export class SessionChannel implements RpcChannel, MessageChannel {
     const json = plainJsonArray(args);
     if (json !== undefined) {
       requireMessageSize(json.length, () => `arguments of ${what()}`);
-      return { json };
+      return json;
     }
     return captureArguments(args, what);
   }
@@ -134,12 +134,8 @@ export class SessionChannel implements RpcChannel, MessageChannel {
       this.#queue.length >= MAX_QUEUED_MESSAGES ||
       (this.#queuedBytes > 0 && this.#queuedBytes + bytes > MAX_QUEUED_BYTES)
     ) {
-      message.failed(
-        new RpcOverloadedException(
-          `${this.#options.address} does not keep up: ${this.#queue.length} messages wait for it here, and this one was not sent`,
-        ),
-      );
-      return;
+      const overload = `${this.#options.address} does not keep up: ${this.#queue.length} messages wait for it here`;
+      return message.failed(new RpcOverloadedException(overload));
     }
     this.#queuedBytes += bytes;
     this.#numbers += 1;
@@ -180,7 +176,7 @@ export class SessionChannel implements RpcChannel, MessageChannel {
     let count = 0;
     let ranIn: string | undefined;
     for (const message of this.#queue) {
-      bytes += message.args.json === undefined ? message.args.bytes : jsonBytes(message.args.json);
+      bytes += typeof message.args === "string" ? jsonBytes(message.args) : message.args.bytes;
       if (count > 0 && (bytes > MAX_BATCH_BYTES || count >= MAX_BATCH_MESSAGES)) break;
       if (message.ranIn !== undefined) {
         // A batch names one instance.
@@ -428,5 +424,5 @@ function fail(message: OutgoingMessage, error: SluiceException): void {
 
 /** About what a message takes while it waits. */
 function queuedBytes({ args }: OutgoingMessage): number {
-  return args.json === undefined ? args.bytes : args.json.length;
+  return typeof args === "string" ? args.length : args.bytes;
 }

@@ -30,12 +30,13 @@ export class LocalMessage implements IncomingMessage {
 
   /** Captured by the caller's channel for this one delivery. */
   get args(): readonly WireValue[] {
-    return this.#message.args.values ?? [];
+    const { args } = this.#message;
+    return typeof args === "string" ? [] : args.values;
   }
 
   get argumentBytes(): number | undefined {
     const { args } = this.#message;
-    return args.values === undefined ? undefined : args.bytes;
+    return typeof args === "string" ? undefined : args.bytes;
   }
 
   get remainingMillis(): number | null {

@@ -149,16 +149,18 @@ export class LocalRpcService implements RpcService {
   /**
    * Another instance becomes current while the present one goes on believing that it is: it calls, and answers what it
    * has taken, until it touches the storage, which ends it. As a platform does that lost sight of an instance; for tests
-   * of fencing. @returns the server of the new instance. @throws RpcConnectionException if unknown.
+   * of fencing. @returns the server of the new instance. @throws RpcConnectionException if unknown; SluiceException
+   *   `ILLEGAL_STATE` without a database, from which alone the new instance knows that it is one.
    */
   supersede(address: string): RpcServer {
     this.#requireOpen("supersede");
     const hosted = this.#hosted.get(address);
     if (hosted === undefined) throw new RpcConnectionException(`${address}: no such endpoint`);
+    if (hosted.database === undefined) throw new SluiceException("ILLEGAL_STATE", `${address} has no database`);
     hosted.alarm?.delete();
     this.#superseded.add(hosted.server);
-    hosted.database?.fence(() => queueMicrotask(() => this.#endSuperseded(hosted.server)));
-    const server = this.#activate(address, hosted.endpoint, hosted.identity.copy());
+    hosted.database.fence(() => queueMicrotask(() => this.#endSuperseded(hosted.server)));
+    const server = this.#activate(address, hosted.endpoint, hosted.identity);
     if (server.state !== "terminated") server.start();
     return server;
   }
