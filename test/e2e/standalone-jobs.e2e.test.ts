@@ -70,6 +70,7 @@ function tryTo(name, attempt) {
 }
 function probe(index) {
   if (index === 0) {
+    Promise.reject(new Error("a rejection that nobody handles ends no task"));
     tryTo("file", async () => (await import("node:fs")).readFileSync("/etc/hostname"));
     tryTo("own state", () => Deno.readDirSync("."));
     tryTo("write", () => Deno.writeTextFileSync("/tmp/sluice-escaped", "x"));
@@ -102,7 +103,7 @@ describe("the sandbox of uploaded jobs under Deno", () => {
     await using _stopped = process;
     const client = new RestClient({ url });
     const jobId = await client.runModule(await client.uploadModule("job.js", new TextEncoder().encode(PROBES)), {});
-    await job(client, jobId, ({ state }) => state === "FINISHED");
+    expect(await job(client, jobId, ({ state }) => state === "FINISHED")).toMatchObject({ restarts: 0 });
     let last = "{}";
     for await (const line of client.jobResults(jobId, { follow: false })) last = JSON.parse(line) as string;
     const outcomes = Object.entries(JSON.parse(last) as Record<string, string>);

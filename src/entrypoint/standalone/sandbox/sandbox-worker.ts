@@ -30,6 +30,7 @@ interface Port {
 /** A worker's global object; its one message is the port to the host. */
 interface WorkerScope {
   onmessage: ((event: { readonly data: Port }) => void) | null;
+  onunhandledrejection: ((event: { readonly reason: unknown; preventDefault(): void }) => void) | null;
 }
 
 // The types of this repository are those of Workers and of Node, whose threads look otherwise.
@@ -78,6 +79,12 @@ scope.onmessage = ({ data: port }) => {
   const calls = new MessageCalls(port.postMessage.bind(port), sandbox);
   host = calls.remote<HostCalls>(HOST_METHODS);
   port.onmessage = ({ data }) => calls.receive(data);
+};
+
+scope.onunhandledrejection = (event) => {
+  // Otherwise it ends the thread, and with it all tasks of the TaskExecutor.
+  event.preventDefault();
+  console.error("a job left a rejection unhandled:", event.reason);
 };
 
 function toHost(): HostCalls {
