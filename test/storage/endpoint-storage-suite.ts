@@ -13,14 +13,8 @@ export function describeEndpointStorage(
   withDatabase: (body: (database: SqlDatabase) => void) => Promise<void>,
 ): void {
   describe(`EndpointStorage on ${name}`, () => {
-    const turn = new Turn({
-      owner: {},
-      label: "test",
-      context: ROOT_CONTEXT,
-      sender: undefined,
-      readOnly: false,
-      nowMillis: 0,
-    });
+    const work = { label: "test", context: ROOT_CONTEXT, sender: undefined, readOnly: false };
+    const turn = new Turn({}, work, 0);
     const onStorage = (body: (storage: SqlEndpointStorage, database: SqlDatabase) => void): Promise<void> =>
       withDatabase((database) => {
         applyEndpointSchema(database);
