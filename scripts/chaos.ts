@@ -25,6 +25,7 @@ function describeSummary(summary: ChaosSummary): string {
   const phases = CHAOS_PHASES.map((phase) => `${phase} ${summary.phases[phase]}`).join(", ");
   return [
     `${summary.kills} kills in ${summary.seconds} s (${phases}), seed ${summary.seed}`,
+    `${summary.interruptedSavepoints} of the kills came while a savepoint was being taken`,
     `${summary.jobs} jobs: ${summary.lost} lost, ${summary.doubled} doubled, ${summary.wrong} wrong; ${summary.restarts} restarts`,
     ...summary.faults,
   ].join("\n");

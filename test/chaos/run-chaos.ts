@@ -29,6 +29,8 @@ export interface ChaosSummary {
   /** Ended in another way or with other rows than they should. */
   readonly wrong: number;
   readonly restarts: number;
+  /** Kills that came while a savepoint was being taken. */
+  readonly interruptedSavepoints: number;
   /** What is wrong, in words; a job that does not end is here too. */
   readonly faults: readonly string[];
   readonly seconds: number;
@@ -42,7 +44,7 @@ const MAX_DELAY_MILLIS: Readonly<Record<ChaosPhase, number>> = {
   submission: 150,
   running: 1_500,
   checkpointing: 20,
-  savepoint: 150,
+  savepoint: 15,
   cancelling: 100,
   finishing: 400,
 };
@@ -52,6 +54,9 @@ const EVENT_TIMEOUT_MILLIS = 20_000;
 const CLIENT_RETRY_MILLIS = 100;
 const CLIENT_RETRIES = 300;
 const CONFLICT = 409;
+const TRIGGER_ID_DIGITS = 32;
+/** Where there are fewer, chance says nothing. */
+const SAVEPOINTS_TO_TELL = 4;
 const QUIET_MILLIS = 5_000;
 const MILLIS_PER_SECOND = 1_000;
 
@@ -66,6 +71,7 @@ interface Round {
   readonly checkpoint: number;
   /** The run was acknowledged as this job. */
   readonly onJob: (jobId: string) => void;
+  readonly onInterruptedSavepoint: () => void;
 }
 
 /** One process state from beginning to end: jobs of all rounds lie side by side in it. */
@@ -77,7 +83,7 @@ export async function runChaos({ kills, seed, onProgress = () => undefined }: Ch
   const phases = { submission: 0, running: 0, checkpointing: 0, savepoint: 0, cancelling: 0, finishing: 0 };
   const faults: string[] = [];
   const jobs: string[] = [];
-  let [wrong, restarts] = [0, 0];
+  let [wrong, restarts, interruptedSavepoints] = [0, 0, 0];
   for (let kill = 1; kill <= kills; kill += 1) {
     const phase = CHAOS_PHASES[(kill - 1) % CHAOS_PHASES.length] ?? "running";
     phases[phase] += 1;
@@ -89,6 +95,7 @@ export async function runChaos({ kills, seed, onProgress = () => undefined }: Ch
       delayMillis,
       checkpoint: random.between(1, MAX_CHECKPOINT),
       onJob: (jobId) => void jobs.push(jobId),
+      onInterruptedSavepoint: () => void (interruptedSavepoints += 1),
     };
     const what = `kill ${kill} of ${kills}, ${phase} + ${delayMillis} ms`;
     try {
@@ -106,13 +113,17 @@ export async function runChaos({ kills, seed, onProgress = () => undefined }: Ch
       onProgress(faults.at(-1) ?? what);
     }
   }
+  if (phases.savepoint >= SAVEPOINTS_TO_TELL && interruptedSavepoints === 0) {
+    faults.push(`none of ${phases.savepoint} kills came while a savepoint was being taken`);
+  }
   const listed = await listJobs(platform);
   const lost = jobs.filter((jobId) => !listed.includes(jobId)).length;
   const doubled = listed.filter((jobId) => !jobs.includes(jobId)).length + (listed.length - new Set(listed).size);
   await sleep(QUIET_MILLIS);
   for (const name of platform.alarms()) faults.push(`${name} holds an alarm after the end of all jobs`);
   const seconds = Math.round((performance.now() - started) / MILLIS_PER_SECOND);
-  return { seed, kills, phases, jobs: jobs.length, lost, doubled, wrong, restarts, faults, seconds };
+  const counts = { jobs: jobs.length, lost, doubled, wrong, restarts, interruptedSavepoints };
+  return { seed, kills, phases, ...counts, faults, seconds };
 }
 
 /** Each kills the process once in its phase and starts it again. @returns the job that was meant. */
@@ -147,12 +158,17 @@ const ROUNDS: Readonly<Record<ChaosPhase, (round: Round) => Promise<string>>> = 
   savepoint: async (round) => {
     const jobId = await submit(round);
     await jobWhen(round.platform, jobId, (job) => runs(job) && job.checkpoints > 0);
+    const before = round.platform.events.length;
     // Whether it comes to be is nobody's promise; the job must not care.
-    const asked = round.platform
-      .fetch(`/v1/jobs/${jobId}/savepoints`, { method: "POST", body: JSON.stringify({ "cancel-job": false }) })
-      .catch(() => undefined);
+    const triggerId = round.idempotencyKey.replace(/\D/g, "").padStart(TRIGGER_ID_DIGITS, "0");
+    const body = JSON.stringify({ "cancel-job": false, triggerId });
+    const asked = round.platform.fetch(`/v1/jobs/${jobId}/savepoints`, { method: "POST", body }).catch(() => undefined);
+    // From here on its state is written.
+    const pattern = new RegExp(`job-master/${jobId} rpc JobMaster\\.triggerSavepoint`);
+    await eventSince(round.platform, before, { pattern, count: 1 });
     await killAndRestart(round);
     await asked;
+    if (await wasInterrupted(round.platform, jobId, triggerId)) round.onInterruptedSavepoint();
     return jobId;
   },
   cancelling: async (round) => {
@@ -212,6 +228,12 @@ function jobWhen(
   condition: (job: SluiceJobInfo) => boolean,
 ): Promise<SluiceJobInfo> {
   return until(() => insist(() => platform.client.requestJob(jobId)), condition, `job ${jobId}`);
+}
+
+/** A savepoint that the JobMaster had begun when its process died has failed, and says why. */
+async function wasInterrupted(platform: Platform, jobId: string, triggerId: string): Promise<boolean> {
+  const response = await platform.fetch(`/v1/jobs/${jobId}/savepoints/${triggerId}`);
+  return (await response.text()).includes("lost its memory while it was in progress");
 }
 
 function runs(job: SluiceJobInfo): boolean {
