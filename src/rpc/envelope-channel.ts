@@ -44,7 +44,7 @@ export class EnvelopeChannel implements MessageChannel {
       gateway,
       gatewayVersion,
       method,
-      args: args.values ?? [],
+      args: typeof args === "string" ? [] : args.values,
       attachments: [],
       epoch,
       sender,

@@ -130,7 +130,7 @@ export abstract class OutgoingCall implements OutgoingMessage, HeldAction {
   /** `ask(Counter.increment(number))`: types, never values (contract G10). */
   text(): string {
     const { kind, gateway, name } = this.method;
-    const args: unknown = this.args.values ?? JSON.parse(this.args.json);
+    const args: unknown = typeof this.args === "string" ? JSON.parse(this.args) : this.args.values;
     return invocationText(gateway, name, { kind, args: Array.isArray(args) ? args : [] });
   }
 
@@ -216,9 +216,8 @@ export class OutgoingAsk extends OutgoingCall implements DeadlineEntry {
   #again: ResentAsk | undefined = undefined;
   readonly #resolve: (value: WireValue) => void;
   readonly #reject: (error: SluiceException) => void;
-  #lastChance: ScheduledCallback | undefined = undefined;
-  #signal: { readonly signal: AbortSignal; readonly onAbort: () => void } | undefined = undefined;
-  #ignoreCancellation: (() => void) | undefined = undefined;
+  // What to let go of when it settles.
+  #held: (() => void)[] | undefined = undefined;
 
   readonly #parts: CallParts;
 
@@ -244,14 +243,19 @@ export class OutgoingAsk extends OutgoingCall implements DeadlineEntry {
       const onAbort = (): void => this.#cancelled(signal.reason);
       if (signal.aborted) onAbort();
       else signal.addEventListener("abort", onAbort);
-      this.#signal = { signal, onAbort };
+      this.#holds(() => signal.removeEventListener("abort", onAbort));
     }
     if (this.#settled) return false;
-    this.#ignoreCancellation = this.context.cancellation?.onCancel((reason) => {
+    const ignore = this.context.cancellation?.onCancel((reason) => {
       // A deadline that passed is this call's own, too.
       if (reason.code !== "TIMEOUT") this.#cancelled(reason);
     });
+    if (ignore !== undefined) this.#holds(ignore);
     return !this.#settled;
+  }
+
+  #holds(release: () => void): void {
+    (this.#held ??= []).push(release);
   }
 
   override depart(...departure: Parameters<OutgoingCall["depart"]>): void {
@@ -295,8 +299,9 @@ export class OutgoingAsk extends OutgoingCall implements DeadlineEntry {
 
   /** Its deadline is here. The callee knows more: its own answer, if it is as near as that, goes first. */
   expire(): void {
-    if (this.#released) this.#lastChance = this.site.soon(() => this.#expired());
-    else this.#expired();
+    if (!this.#released) return this.#expired();
+    const lastChance = this.site.soon(() => this.#expired());
+    this.#holds(() => lastChance.cancel());
   }
 
   #expired(): void {
@@ -333,9 +338,7 @@ export class OutgoingAsk extends OutgoingCall implements DeadlineEntry {
   #settle(): void {
     this.#settled = true;
     this.site.removeDeadline(this);
-    this.#lastChance?.cancel();
-    this.#ignoreCancellation?.();
-    this.#signal?.signal.removeEventListener("abort", this.#signal.onAbort);
+    if (this.#held !== undefined) for (const release of this.#held) release();
   }
 }
 

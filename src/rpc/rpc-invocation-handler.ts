@@ -296,6 +296,6 @@ function ignore(): void {}
 
 /** Copies of what was captured, as it may be captured again. */
 function valuesOf(captured: CapturedArguments): readonly unknown[] {
-  const values: unknown = captured.values ?? JSON.parse(captured.json);
+  const values: unknown = typeof captured === "string" ? JSON.parse(captured) : captured.values;
   return Array.isArray(values) ? values : [];
 }

@@ -123,7 +123,7 @@ describe("an endpoint as a Durable Object", () => {
         const items = [envelope(address, { method: "total" }), envelope(address, { kind: "handshake", method: "" })];
         const unheard = { resolve: () => undefined, reject: () => undefined };
         const messages = items.map((item, index) => {
-          const as = { args: { json: "[]" }, repeatable: false, nowMillis: 0 };
+          const as = { args: "[]", repeatable: false, nowMillis: 0 };
           return Object.assign(new ForwardedEnvelope(item, as, unheard), { number: index + 1 });
         });
         const batch = encoder.encode(messages, { nowMillis: 0, received: [] });

@@ -40,9 +40,7 @@ export interface MessageChannel {
 }
 
 /** Arguments that later changes do not reach: as JSON, or what JSON cannot carry as a copy. */
-export type CapturedArguments =
-  | { readonly json: string; readonly values?: undefined }
-  | { readonly json?: undefined; readonly values: readonly WireValue[]; readonly bytes: number };
+export type CapturedArguments = string | { readonly values: readonly WireValue[]; readonly bytes: number };
 
 /** What many messages of one caller have in common; the same object where it is the same. */
 export interface MessageHead {

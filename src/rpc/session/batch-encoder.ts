@@ -45,8 +45,11 @@ export class BatchEncoder {
         lastCause = { depth: item.depth, chain: item.chain, trace: item.trace };
         causes.push(lastCause);
       }
-      if (item.args.json === undefined) clonedArgs.push([numbers.length, item.args.values]);
-      args.push(item.args.json ?? "null");
+      if (typeof item.args === "string") args.push(item.args);
+      else {
+        clonedArgs.push([numbers.length, item.args.values]);
+        args.push("null");
+      }
       numbers.push(item.number);
       heads.push(headPosition);
       ids.push(item.idNumber);
@@ -78,10 +81,10 @@ export class BatchEncoder {
     more: { readonly nowMillis: number; readonly received: readonly number[] },
   ): PackedMessage | undefined {
     const position = this.#positions.get(head);
-    if (position === undefined || args.json === undefined) return undefined;
+    if (position === undefined || typeof args !== "string") return undefined;
     if (chain.length > 0 || trace !== null || more.received.length > 1) return undefined;
     const remaining = deadlineMillis === undefined ? "null" : Math.max(0, deadlineMillis - more.nowMillis);
-    return `[${number},${position},${idNumber},${remaining},${depth},${more.received[0] ?? "null"},${args.json}]`;
+    return `[${number},${position},${idNumber},${remaining},${depth},${more.received[0] ?? "null"},${args}]`;
   }
 
   #position(head: MessageHead): number {

@@ -31,7 +31,7 @@ function message(own: Pick<BatchItem, "number" | "args"> & Partial<BatchItem>): 
 
 const wellFormed = new BatchEncoder().encode(
   [
-    message({ number: 1, args: { json: "[1]" } }),
+    message({ number: 1, args: "[1]" }),
     message({ number: 2, args: { values: [1n], bytes: 9 }, head: { ...HEAD, sender } }),
   ],
   { nowMillis: 0, received: [], onlyIn: { instance: "i", numbers: [1] } },
