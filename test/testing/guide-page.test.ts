@@ -11,7 +11,7 @@ it.each<[language: string, page: string, files: readonly string[]]>([
   ["ts", "docs/testing.md", ["test/testing/turnstile-guide.test.ts"]],
   ["typescript", "docs/testing.md", [`${GUIDE}/cart.ts`, `${GUIDE}/worker.ts`, `${GUIDE}/cart.e2e.test.ts`]],
   ["toml", "docs/testing.md", [`${GUIDE}/wrangler.toml`]],
-  ["ts", "docs/message-log.md", [`${RAFFLE}/raffle.ts`, `${RAFFLE}/raffle.e2e.test.ts`]],
+  ["typescript", "docs/message-log.md", [`${RAFFLE}/raffle.ts`, `${RAFFLE}/raffle.e2e.test.ts`]],
 ])("the %s of %s is what runs in the tests, word for word", (language, path, files) => {
   const page = readFileSync(join(ROOT, path), "utf8");
   const shown = [...page.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\`$`, "gm"))].map(([, text]) => text);
