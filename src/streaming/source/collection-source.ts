@@ -2,7 +2,6 @@ import { DataOutputBuffer } from "../../common/types/data-output-buffer.ts";
 import type { TypeInformation } from "../../common/types/type-information.ts";
 import { inStep } from "../../common/types/type-mismatch-exception.ts";
 import { IndexedSourceReader } from "./indexed-source-reader.ts";
-import { RateLimit } from "./rate-limit.ts";
 import type { Source, SourceReader, SourceReaderContext } from "./source.ts";
 
 export interface CollectionSourceOptions<T> {
@@ -45,7 +44,6 @@ export class CollectionSource<T> implements Source<T> {
         timestampOf: (value) => this.#options.timestampOf?.(value),
       },
       context,
-      new RateLimit(context.clock, undefined, context.parallelism),
     );
   }
 

@@ -4,7 +4,7 @@ import type { TypeInformation } from "../../common/types/type-information.ts";
 import { showValue } from "../../common/types/type-mismatch-exception.ts";
 import { userCodeException } from "../operators/user-code.ts";
 import { IndexedSourceReader } from "./indexed-source-reader.ts";
-import { RateLimit, requireRate } from "./rate-limit.ts";
+import { requireRate } from "./rate-limit.ts";
 import type { Source, SourceReader, SourceReaderContext } from "./source.ts";
 
 export interface DatagenOptions<T> {
@@ -64,7 +64,7 @@ export class DatagenSource<T> implements Source<T> {
         timestampOf: (value) => timestampOf?.(value),
       },
       context,
-      new RateLimit(context.clock, recordsPerSecond, context.parallelism),
+      recordsPerSecond,
     );
   }
 }

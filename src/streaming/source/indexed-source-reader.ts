@@ -1,5 +1,5 @@
 import { types } from "../../common/types/type-factories.ts";
-import type { RateLimit } from "./rate-limit.ts";
+import { RateLimit } from "./rate-limit.ts";
 import { SourcePositionCodec } from "./source-position-codec.ts";
 import { initialSplit, leastSplit, type SourceSplit } from "./source-splits.ts";
 import type { PollStatus, SourceReader, SourceReaderContext } from "./source.ts";
@@ -23,11 +23,13 @@ export class IndexedSourceReader<T> implements SourceReader<T> {
   #splits: readonly SourceSplit[];
   #recordsRead: number;
 
-  constructor(records: IndexedRecords<T>, context: SourceReaderContext, rate: RateLimit) {
+  /** @param recordsPerSecond of the whole source; `undefined`: as fast as possible. */
+  constructor(records: IndexedRecords<T>, context: SourceReaderContext, recordsPerSecond?: number) {
     this.#records = records;
     this.#context = context;
-    this.#rate = rate;
     const position = codec.decode(context);
+    const { clock, parallelism } = context;
+    this.#rate = new RateLimit(clock, { recordsPerSecond, parallelism, dueMillis: position?.dueMillis });
     this.#splits = position?.splits ?? [initialSplit(context)];
     this.#recordsRead = position?.recordsRead ?? 0;
   }
@@ -53,7 +55,10 @@ export class IndexedSourceReader<T> implements SourceReader<T> {
   }
 
   snapshotPosition(): ReturnType<SourceReader<T>["snapshotPosition"]> {
-    return codec.encode({ splits: this.#splits, recordsRead: this.#recordsRead, input: undefined }, this.#context);
+    return codec.encode(
+      { splits: this.#splits, recordsRead: this.#recordsRead, input: undefined, dueMillis: this.#rate.position },
+      this.#context,
+    );
   }
 
   recordsRead(): number {

@@ -64,8 +64,10 @@ export class NdjsonSourceReader<T> implements SourceReader<T> {
   constructor(settings: NdjsonSourceSettings<T>, context: SourceReaderContext) {
     this.#settings = settings;
     this.#context = context;
-    this.#rate = new RateLimit(context.clock, settings.recordsPerSecond, context.parallelism);
     const position = codec.decode(context);
+    const { recordsPerSecond } = settings;
+    const { clock, parallelism } = context;
+    this.#rate = new RateLimit(clock, { recordsPerSecond, parallelism, dueMillis: position?.dueMillis });
     this.#object = position?.input;
     this.#splits = position?.splits ?? [initialSplit(context)];
     this.#recordsRead = position?.recordsRead ?? 0;
@@ -114,7 +116,10 @@ export class NdjsonSourceReader<T> implements SourceReader<T> {
     const current =
       open === undefined ? [] : [{ ...open.split, ...(open.lines.isAligned ? { offset: open.lines.offset } : {}) }];
     const splits = [...current, ...this.#splits];
-    return codec.encode({ splits, recordsRead: this.#recordsRead, input: this.#object }, this.#context);
+    return codec.encode(
+      { splits, recordsRead: this.#recordsRead, input: this.#object, dueMillis: this.#rate.position },
+      this.#context,
+    );
   }
 
   recordsRead(): number {

@@ -4,15 +4,28 @@ import { showValue } from "../../common/types/type-mismatch-exception.ts";
 
 const MILLIS_PER_SECOND = 1_000;
 
-/** Spreads one subtask's records evenly over time, starting when it first asks; what back-pressure delayed is caught up. */
+/**
+ * Spreads one subtask's records evenly over time, starting when it first asks, or where an earlier life of it had come to; what
+ * back-pressure delayed is caught up, what a pause of the job delayed is not.
+ */
 export class RateLimit {
   readonly #clock: Clock;
   readonly #intervalMillis: number;
   #nextMillis: number | undefined;
 
-  /** @param recordsPerSecond of the whole source; the subtasks share it. `undefined`: as fast as possible. */
-  constructor(clock: Clock, recordsPerSecond: number | undefined, parallelism: number) {
+  /** @param rate of the whole source; the subtasks share it. Without `recordsPerSecond`: as fast as possible. */
+  constructor(
+    clock: Clock,
+    rate: {
+      readonly recordsPerSecond: number | undefined;
+      readonly parallelism: number;
+      /** {@link dueMillis} of an earlier life. */
+      readonly dueMillis?: number | undefined;
+    },
+  ) {
+    const { recordsPerSecond, parallelism, dueMillis } = rate;
     this.#clock = clock;
+    if (dueMillis !== undefined) this.#nextMillis = Math.max(dueMillis, clock.now());
     this.#intervalMillis = recordsPerSecond === undefined ? 0 : (MILLIS_PER_SECOND * parallelism) / recordsPerSecond;
   }
 
@@ -25,6 +38,11 @@ export class RateLimit {
   /** Says that `records` permits were used. */
   used(records: number): void {
     if (this.#intervalMillis > 0) this.#nextMillis = this.#next() + records * this.#intervalMillis;
+  }
+
+  /** For the next life; `undefined` if there is no limit. */
+  get position(): number | undefined {
+    return this.#intervalMillis === 0 ? undefined : this.dueMillis;
   }
 
   /** When there is the next permit. */

@@ -13,6 +13,8 @@ export interface SourcePosition<Input> {
   readonly recordsRead: number;
   /** What is read; `undefined` before it was first looked at. */
   readonly input: Input | undefined;
+  /** When its rate allows the next record; `undefined` without a rate. */
+  readonly dueMillis?: number | undefined;
 }
 
 interface TakenPosition<Input> extends SourcePosition<Input> {
@@ -29,6 +31,7 @@ export class SourcePositionCodec<Input> {
       recordsRead: types.long(),
       splits: types.list(Split),
       input: types.optional(input),
+      dueMillis: types.optional(types.long()),
     });
     // The row's type says "may be missing" where the interface says "or undefined"; a row reads and writes both.
     this.#codec = new OperatorStateCodec(
@@ -60,6 +63,12 @@ export class SourcePositionCodec<Input> {
       // Counted once over all subtasks.
       recordsRead: context.subtaskIndex === 0 ? taken.reduce((sum, { recordsRead }) => sum + recordsRead, 0) : 0,
       input: taken.find(({ input }) => input !== undefined)?.input,
+      dueMillis: taken.reduce<number | undefined>(earlier, undefined),
     };
   }
+}
+
+function earlier<T>(least: number | undefined, { dueMillis }: SourcePosition<T>): number | undefined {
+  if (least === undefined || dueMillis === undefined) return least ?? dueMillis;
+  return Math.min(least, dueMillis);
 }

@@ -130,6 +130,22 @@ describe("DatagenSource", () => {
     expect(reader.recordsRead()).toBe(6);
   });
 
+  it("keeps its pace over a restore, and does not make up for the time in between", async () => {
+    const clock = new ManualClock(0);
+    const source = DatagenSource.of({ type: types.int(), generate: (index) => index, recordsPerSecond: 1 });
+    const reader = source.createReader(context({ clock }));
+    reader.poll(5, () => undefined);
+    const restored = [reader.snapshotPosition()];
+    await clock.advance(400);
+    const soon = source.createReader(context({ clock, restored }));
+    expect(soon.poll(5, () => undefined)).toEqual({ kind: "wait-until", dueMillis: 1_000 });
+    expect(soon.recordsRead()).toBe(1);
+    await clock.advance(9_600);
+    const late = source.createReader(context({ clock, restored }));
+    expect(late.poll(5, () => undefined)).toEqual({ kind: "wait-until", dueMillis: 11_000 });
+    expect(late.recordsRead()).toBe(2);
+  });
+
   it("names the record whose generator fails or returns none of the type", () => {
     const failing = dice({
       generate: (index) => {
