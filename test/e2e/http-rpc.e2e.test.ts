@@ -11,6 +11,7 @@ import { createTestHarness } from "wrangler";
 import { systemIds } from "../../src/common/ids.ts";
 import { decodeOutcomes } from "../../src/transport/http/call-frame.ts";
 import { encodeFrame, FRAME_MEDIA_TYPE, FrameReader } from "../../src/transport/http/frame.ts";
+import { HELD_PROTOCOL } from "../../src/transport/http/held-protocol.ts";
 import { HttpRpcService } from "../../src/transport/http/http-rpc-service.ts";
 import { describeRpcService } from "../conformance/describe-rpc-service.ts";
 import { envelope } from "../conformance/row.ts";
@@ -42,6 +43,26 @@ describe.each(["requests", "held"] as const)("calls by %s", (connection) => {
       },
     }),
     knownGaps: HTTP_GAPS,
+  });
+});
+
+describe("a held connection to workerd", () => {
+  // The platform's client offers compression and cannot be told not to.
+  it.each([
+    ["compresses if the client offers it", "/rpc", "permessage-deflate"],
+    ["does not if the server declines it", "/uncompressed", ""],
+  ])("%s, and carries megabytes either way", async (_what, path, extensions) => {
+    const socket = new WebSocket(new URL(path, origin.href.replace(/^http/, "ws")).href, HELD_PROTOCOL);
+    await new Promise<unknown>((resolve, reject) => {
+      socket.addEventListener("open", resolve);
+      socket.addEventListener("error", reject);
+    });
+    expect([socket.protocol, socket.extensions?.split(";")[0]]).toEqual([HELD_PROTOCOL, extensions]);
+    socket.close();
+    const service = new HttpRpcService({ url: new URL(path, origin), token: TOKEN, connection: "held" });
+    const bytes = new Uint8Array(5_000_000).fill(9);
+    expect(await service.gateway(ProbeGateway, `v1/-/test/probe/${systemIds.hex()}`).echo(bytes)).toEqual(bytes);
+    service.close();
   });
 });
 

@@ -4,7 +4,7 @@ import { systemClock } from "../../../src/common/clock.ts";
 import { systemIds } from "../../../src/common/ids.ts";
 import { rpcServiceOf } from "../../../src/entrypoint/durable-object-rpc.ts";
 import type { RpcService } from "../../../src/rpc/index.ts";
-import { createRpcEndpoint } from "../../../src/transport/http/http-rpc-server.ts";
+import { createRpcEndpoint, upgradeOnWorkers } from "../../../src/transport/http/http-rpc-server.ts";
 import { LocalRpcService } from "../../../src/transport/local/local-rpc-service.ts";
 import { HTTP_ADDRESS, HTTP_TOKEN } from "../http/address.ts";
 import { BenchEndpoint, BenchGateway, DurableBenchGateway } from "../target/bench-endpoint.ts";
@@ -43,7 +43,16 @@ httpRoutes.post("/echo", async ({ req }) => new Response(await req.raw.text()));
 httpRoutes.post("/object/echo", async ({ req, env: { RAW } }) =>
   Response.json(await RAW.getByName("echo").increment(Number(await req.raw.text()))),
 );
-httpRoutes.route("/rpc", createRpcEndpoint({ rpcService: localService, gateways: [BenchGateway], authenticate }));
+httpRoutes.route(
+  "/rpc",
+  createRpcEndpoint({
+    rpcService: localService,
+    gateways: [BenchGateway],
+    authenticate,
+    // capnweb's messages are compressed: its server has no switch.
+    upgradeWebSocket: upgradeOnWorkers({ compression: false }),
+  }),
+);
 httpRoutes.route(
   "/object/rpc",
   createRpcEndpoint({ rpcService: () => rpcServiceOf(env), gateways: [DurableBenchGateway], authenticate }),

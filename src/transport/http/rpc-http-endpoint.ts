@@ -43,7 +43,7 @@ export interface RpcHttpEndpointOptions<Caller> {
   readonly resolveAddress?: ResolveAddress<Caller>;
   readonly limits?: Partial<RpcHttpLimits>;
   /** How the server makes a WebSocket of a request. Default: as Workers do; elsewhere there are no held connections. */
-  readonly upgradeWebSocket?: UpgradeWebSocket;
+  readonly upgradeWebSocket?: UpgradeWebSocket | undefined;
   readonly clock?: Clock;
   readonly ids?: IdSource;
 }
