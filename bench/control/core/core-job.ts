@@ -72,6 +72,7 @@ export class CoreJob {
         },
         onTerminated: () => undefined,
         onQuiescent: () => undefined,
+        onGraphAdopted: () => undefined,
         inlets: { discardRead: () => undefined, isDrained: () => true },
       },
       { jobGraph, dispatcherAddress: "dispatcher", quotas: MAX_CLUSTER_QUOTAS, submittedMillis: START_MILLIS },

@@ -142,6 +142,7 @@ const jobGraph = z.strictObject({
   configuration: jobConfiguration,
   hash: sha256(),
   module: z.strictObject({ hash: sha256(), key: text(), name: text(), runtimeVersion: text() }),
+  derivedMaxParallelism: z.boolean().exactOptional(),
   savepointRestoreSettings: z
     .strictObject({
       restorePath: text(),

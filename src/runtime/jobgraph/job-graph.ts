@@ -16,6 +16,8 @@ export interface JobGraph {
   /** SHA-256 of the canonical graph without the job id, as hex. */
   readonly hash: string;
   readonly module: JobModuleReference;
+  /** Nobody has set a max parallelism: those of the vertices follow from their parallelism, and from the state they start from. */
+  readonly derivedMaxParallelism?: boolean;
   /** Absent: it starts empty. */
   readonly savepointRestoreSettings?: SavepointRestoreSettings;
 }

@@ -368,6 +368,10 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
           storage.putTerminalInfo(info);
           this.#handOver(info, storage, job);
         },
+        onGraphAdopted: (jobGraph) => {
+          storage.putJob({ ...job, jobGraph });
+          this.#run({ ...job, jobGraph }, reason, before);
+        },
         onQuiescent: (dueMillis) => {
           const due = dueMillis === undefined ? {} : { dueMillis };
           storage.putSleep({ sleep: storage.sleeps + 1, ...due, released: false, waking: false });

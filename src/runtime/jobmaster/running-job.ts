@@ -4,7 +4,9 @@ import type { ObjectStore } from "../blob/object-store.ts";
 import type { CheckpointInput } from "../checkpoint/checkpoint-messages.ts";
 import { CheckpointStorage } from "../checkpoint/checkpoint-storage.ts";
 import type { StoredCheckpoint } from "../checkpoint/completed-checkpoint.ts";
+import { adoptMaxParallelism } from "../checkpoint/max-parallelism.ts";
 import { isDeployed } from "../executiongraph/execution-transitions.ts";
+import type { JobGraph } from "../jobgraph/job-graph.ts";
 import type { CheckpointStatsSnapshot, SubtaskCheckpointStats } from "../messages/checkpoint-stats.ts";
 import type { ExecutionGraphInfo } from "../messages/execution-graph-info.ts";
 import type { TaskExecutorToJobMasterPayload } from "../messages/heartbeat-payloads.ts";
@@ -39,6 +41,8 @@ export interface RunningJobParts {
   readonly onTerminated: (info: ExecutionGraphInfo) => void;
   /** Nothing happens in the job, and nothing is going to before `dueMillis`: it may {@link RunningJob.fallAsleep}. */
   readonly onQuiescent: (dueMillis: number | undefined) => void;
+  /** What the job starts from needs another graph: nothing of this object runs afterwards. */
+  readonly onGraphAdopted: (jobGraph: JobGraph) => void;
 }
 
 /** How a life of a job in its JobMaster begins; `woken` is no loss of anything. */
@@ -147,6 +151,12 @@ export class RunningJob {
     const { storage } = this.#parts;
     const [first] = completed;
     if (first !== undefined && storage.checkpoints.length === 0) {
+      const { jobGraph } = this.#execution.graph;
+      const adopted = adoptMaxParallelism(jobGraph, first);
+      if (adopted !== jobGraph && !this.#ended) {
+        this.#letGo("the job takes over the max parallelism of its state");
+        return this.#parts.onGraphAdopted(adopted);
+      }
       // RST-02: what the job starts from is retained, and ids go on behind it.
       const { checkpointId, pointer, etag, unclaimed } = first;
       storage.addCheckpoint({ checkpointId, pointer, etag, ...(unclaimed === undefined ? {} : { unclaimed }) }, []);
@@ -180,14 +190,18 @@ export class RunningJob {
   /** Lets go of everything: tasks, slots, peers. @returns the last picture of the job. */
   fallAsleep(): ExecutionGraphInfo {
     const info = this.snapshot();
-    const cause = serializeThrowable(new SluiceException("JOB_MASTER", "the job sleeps"));
+    this.#letGo("the job sleeps");
+    return info;
+  }
+
+  #letGo(reason: string): void {
+    const cause = serializeThrowable(new SluiceException("JOB_MASTER", reason));
     for (const { gateway } of this.#taskManagers.all) {
       gateway.disconnectJobManager(this.jobId, this.#parts.services.jobMasterId, cause);
     }
     this.#taskManagers.stop();
     this.#resourceManager.close();
     this.#execution.release();
-    return info;
   }
 
   /** Whether it is open yet which attempts are the job's: some of an earlier life may go on. */

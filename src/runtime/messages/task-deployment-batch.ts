@@ -41,6 +41,8 @@ export interface DeployedEdge {
   readonly dataSet: IntermediateDataSetID;
   /** Place of the other vertex' first subtask. */
   readonly first: number;
+  /** Of the other vertex. */
+  readonly maxParallelism: number;
   /** Of an all-to-all edge: where the other vertex' subtasks are. Absent for FORWARD, whose ends share a slot (SCH-07). */
   readonly locations?: SubtaskLocations;
 }
@@ -89,7 +91,9 @@ export function descriptorsOf(batch: TaskDeploymentBatch, self: ResourceID): rea
         ...named,
         ...attempt,
         inputGates: inputs.map((edge) => ({ dataSet: edge.dataSet, producers: peersOf(edge, task) })),
-        resultPartitions: outputs.map((edge) => ({ dataSet: edge.dataSet, consumers: peersOf(edge, task) })),
+        resultPartitions: outputs.map((edge) => {
+          return { dataSet: edge.dataSet, consumers: peersOf(edge, task), maxParallelism: edge.maxParallelism };
+        }),
       },
     ];
   });

@@ -53,6 +53,8 @@ export interface ResultPartitionDeployment {
   readonly dataSet: IntermediateDataSetID;
   /** Consumers in order of their subtask index. For FORWARD only the one of the same index. */
   readonly consumers: readonly ChannelPeer[];
+  /** Key groups of the consuming vertex; absent: as the job's graph says. */
+  readonly maxParallelism?: number;
 }
 
 /** The snapshots to start from (RST-07, RST-08). At an unchanged parallelism `state` is the subtask's own. */

@@ -94,8 +94,8 @@ class DeployedVertices {
     other: JobVertexID,
     { id, shipStrategy }: Pick<IntermediateDataSet, "id"> & Pick<JobEdge, "shipStrategy">,
   ): DeployedEdge {
-    const executions = this.#vertices.get(other)?.executions ?? [];
-    const edge = { dataSet: id, first: executions[0]?.place ?? 0 };
+    const { executions = [], jobVertex } = this.#vertices.get(other) ?? {};
+    const edge = { dataSet: id, first: executions[0]?.place ?? 0, maxParallelism: jobVertex?.maxParallelism ?? 0 };
     return shipStrategy === "FORWARD" ? edge : { ...edge, locations: this.#locationsOf(other, executions) };
   }
 

@@ -80,6 +80,7 @@ export async function generateJobGraph(
     configuration,
     hash: await hashOf({ name: definition.name, vertices, configuration, operators: [...graph.descriptions] }),
     module: overrides.module,
+    ...(definition.maxParallelism === undefined ? { derivedMaxParallelism: true } : {}),
   };
   return { jobGraph, plans: new Map(plans.map((plan) => [plan.vertex.id, plan])), warnings };
 }

@@ -77,7 +77,7 @@ export class TaskChannels {
     const partitioner = createPartitioner(output, {
       subtaskIndex: descriptor.subtaskIndex,
       channels: targets.length,
-      maxParallelism: this.#consumerMaxParallelism(output),
+      maxParallelism: partition.maxParallelism ?? this.#consumerMaxParallelism(output),
     });
     return new ResultPartition(targets, partitioner);
   }

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { brandId, type OperatorID } from "../../../src/common/ids.ts";
 import type { CompletedCheckpoint, VertexSnapshot } from "../../../src/runtime/checkpoint/completed-checkpoint.ts";
+import { adoptMaxParallelism } from "../../../src/runtime/checkpoint/max-parallelism.ts";
 import { assignState } from "../../../src/runtime/checkpoint/state-assignment.ts";
 import type { JobGraph } from "../../../src/runtime/jobgraph/job-graph.ts";
 import type { StateHandle } from "../../../src/runtime/messages/state-handle.ts";
@@ -150,6 +151,25 @@ describe("restore", () => {
       [{ checkpointId: 1, state: [handle(0, 0)] }],
       [{ checkpointId: 1, state: [handle(0, 0)] }],
     ]);
+  });
+
+  it("RST-05: a max parallelism that nobody has set is the one of the state", () => {
+    const job = { ...jobOf(1), derivedMaxParallelism: true };
+    const checkpoint = checkpointOf(job, (vertex, index) => (index === 0 ? { ...vertex, maxParallelism: 64 } : vertex));
+    const adopted = adoptMaxParallelism(job, checkpoint);
+    expect(adopted.vertices.map(({ maxParallelism }) => maxParallelism)).toEqual([64, 128]);
+    expect(() => restores(checkpoint, adopted)).not.toThrow();
+    expect(adoptMaxParallelism(adopted, checkpoint)).toBe(adopted);
+    // Set by the user, without state, or too small for the job: nothing to adopt.
+    expect(adoptMaxParallelism(jobOf(1), checkpoint).derivedMaxParallelism).toBeUndefined();
+    const explicit = jobOf(1);
+    expect(adoptMaxParallelism(explicit, checkpoint)).toBe(explicit);
+    const stateless = checkpointOf(job, (vertex) => {
+      return { ...vertex, maxParallelism: 64, subtasks: [{ finished: false }] };
+    });
+    expect(adoptMaxParallelism(job, stateless)).toBe(job);
+    const wide = { ...jobOf(100), derivedMaxParallelism: true };
+    expect(adoptMaxParallelism(wide, checkpoint)).toBe(wide);
   });
 
   it("RST-05: another number of key groups is refused", () => {

@@ -4,6 +4,7 @@ import { encodeCheckpointMetadata } from "../../../src/runtime/checkpoint/checkp
 import type { CompletedCheckpoint } from "../../../src/runtime/checkpoint/completed-checkpoint.ts";
 import { CHECKPOINT_DEFAULTS } from "../../../src/runtime/jobgraph/job-configuration.ts";
 import type { RecoveryClaimMode } from "../../../src/runtime/jobgraph/savepoint-restore-settings.ts";
+import type { JobGraph } from "../../../src/runtime/jobgraph/job-graph.ts";
 import type { ExecutionGraphInfo } from "../../../src/runtime/messages/execution-graph-info.ts";
 import type { SnapshotOperationStatus } from "../../../src/runtime/messages/snapshot-operations.ts";
 import { TESTING_JOB_ID } from "../executiongraph/testing-job-graph.ts";
@@ -278,12 +279,16 @@ describe("stop with savepoint", () => {
 
 describe("start from a savepoint", () => {
   /** A savepoint of the very job, at another place. */
-  async function jobFrom(claimMode: RecoveryClaimMode, change: Partial<CompletedCheckpoint> = {}) {
+  async function jobFrom(
+    claimMode: RecoveryClaimMode,
+    change: Partial<CompletedCheckpoint> = {},
+    taken: { readonly maxParallelism?: number; readonly graph?: Partial<JobGraph> } = {},
+  ) {
     const settings = { restorePath: "savepoints/old", allowNonRestoredState: false, claimMode };
     const harness = new JobMasterHarness(
       [{ parallelism: 1 }],
       { checkpointing: EVERY_SECOND },
-      { savepointRestoreSettings: settings },
+      { savepointRestoreSettings: settings, ...taken.graph },
     );
     open.push(harness);
     const savepoint: CompletedCheckpoint = {
@@ -296,7 +301,7 @@ describe("start from a savepoint", () => {
         jobVertexId: id,
         operators: operators.map((operator) => ({ ...operator, stateful: true })),
         parallelism,
-        maxParallelism,
+        maxParallelism: taken.maxParallelism ?? maxParallelism,
         subtasks: [{ finished: false, state: { kind: "object", key: "./v-0", size: 3 } }],
       })),
       ...change,
@@ -335,6 +340,26 @@ describe("start from a savepoint", () => {
       expect((await keysOf(harness)).filter((key) => key.includes("savepoints/"))).toEqual(left);
     },
   );
+
+  it("RST-05: a job whose max parallelism nobody has set starts with the one of the savepoint, and keeps it", async () => {
+    const harness = await jobFrom("NO_CLAIM", {}, { maxParallelism: 64, graph: { derivedMaxParallelism: true } });
+    await harness.startJob();
+    // The savepoint is read.
+    await harness.clock.advance(1);
+    await harness.addTaskExecutor(0);
+    expect(harness.deployed).toMatchObject([{ maxParallelism: 64, restore: { checkpointId: 40 } }]);
+    expect((await harness.info()).vertices.map(({ maxParallelism }) => maxParallelism)).toEqual([64]);
+    await harness.runTasks();
+    await harness.restartJobMaster();
+    await harness.addTaskExecutor(0, "second");
+    expect(harness.deployed.at(-1)).toMatchObject({ maxParallelism: 64, restore: { checkpointId: 40 } });
+  });
+
+  it("RST-05: one that was set is not changed", async () => {
+    const harness = await jobFrom("NO_CLAIM", {}, { maxParallelism: 64 });
+    await harness.startJob();
+    expect(handedOver(harness).failure?.stack).toMatch("maxParallelism of v0: expected 64, got 128");
+  });
 
   it("RST-01: a checkpoint of the job's own wins", async () => {
     const harness = await jobFrom("NO_CLAIM");

@@ -296,6 +296,18 @@ describe("exactly-once over savepoints", { timeout: 120_000 }, () => {
     expect(info.failure?.stack).toContain("which is not in the job");
   });
 
+  it("RST-05: a job gets so wide that its key groups would be others: it takes over those of the savepoint", async () => {
+    const { lives, jobId } = await startedJob();
+    using _ = lives;
+    const restorePath = await lives.savepoint(jobId, true);
+    expect(await lives.end(jobId)).toBe("CANCELED");
+    const next = await lives.submit(90, { restorePath });
+    const { vertices } = await lives.cluster.resolve(lives.cluster.dispatcher.requestJob(next));
+    expect(new Set(vertices.map(({ maxParallelism }) => maxParallelism))).toEqual(new Set([128]));
+    expect(await lives.end(next)).toBe("FINISHED");
+    expect(await lives.rows()).toEqual(ALL);
+  });
+
   it("SVP-09: disposed of, with everything in its directory; another time it is unknown", async () => {
     const { lives, jobId } = await startedJob();
     using _ = lives;
