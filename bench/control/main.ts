@@ -17,6 +17,7 @@ interface Options extends BenchOptions {
 /** Less proves that the harness works and nothing else: it is not kept as results. */
 const JOBS = 30;
 const IDLE_SECONDS = 300;
+const STEADY_SECONDS = 60;
 const ROUNDS = 5;
 
 function positiveInteger(text: string): number {
@@ -40,6 +41,7 @@ function parseOptions(): Options {
     .option("--rows <pattern>", "only experiments whose name matches this regular expression", pattern)
     .option("--jobs <n>", "runs of each kind of job over HTTP", positiveInteger, JOBS)
     .option("--idle-seconds <n>", "how long an idle cluster is watched", positiveInteger, IDLE_SECONDS)
+    .option("--steady-seconds <n>", "how long a job of 100 TaskExecutors is watched", positiveInteger, STEADY_SECONDS)
     .option("--rounds <n>", "passes of the cores; the median is reported", positiveInteger, ROUNDS)
     .parse()
     .opts<Options>();
@@ -55,7 +57,11 @@ async function main(options: Options): Promise<void> {
   }
   console.log(options.json === true ? JSON.stringify({ rows }, undefined, 2) : renderTable(rows));
   const whole = experiments.length === EXPERIMENTS.length;
-  const long = options.jobs >= JOBS && options.idleSeconds >= IDLE_SECONDS && options.rounds >= ROUNDS;
+  const long =
+    options.jobs >= JOBS &&
+    options.idleSeconds >= IDLE_SECONDS &&
+    options.steadySeconds >= STEADY_SECONDS &&
+    options.rounds >= ROUNDS;
   if (whole && long) console.error(`written to ${await writeResults(rows)}`);
 }
 

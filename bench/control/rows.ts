@@ -8,6 +8,8 @@ import { countIdleInvocations } from "./counts/idle-invocations.ts";
 import { measureQuiescentJob } from "./counts/quiescent-job.ts";
 import { ControlServer } from "./http/control-server.ts";
 import { JobTimes } from "./http/job-times.ts";
+import { SLOTS_PER_TASK_EXECUTOR } from "../../src/runtime/jobgraph/job-configuration.ts";
+import { runSteadyJob } from "./steady/steady-job.ts";
 import { measureCore } from "./measure-core.ts";
 
 export interface BenchOptions {
@@ -15,6 +17,8 @@ export interface BenchOptions {
   readonly jobs: number;
   /** How long an idle cluster is watched. */
   readonly idleSeconds: number;
+  /** How long a job of 100 TaskExecutors is watched. */
+  readonly steadySeconds: number;
   /** Passes of the core at each size. */
   readonly rounds: number;
 }
@@ -45,6 +49,8 @@ const P99 = 0.99;
 const MILLIS_PER_SECOND = 1_000;
 const SECONDS_PER_HOUR = 3_600;
 const MAX_WRITES = 2;
+const STEADY_TASK_EXECUTORS = 100;
+const PERCENT = 100;
 
 export const EXPERIMENTS: readonly Experiment[] = [
   { name: "10,000 x 10,000, built to finished", measure: wideJob },
@@ -52,6 +58,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   { name: "checkpoint acknowledgements", measure: acknowledgements },
   { name: "durable writes", measure: durableWrites },
   { name: "jobs over HTTP", measure: jobsOverHttp },
+  { name: "100 TaskExecutors", measure: steadyJob },
   { name: "idle cluster", measure: idleCluster },
   { name: "quiescent job", measure: quiescentJob },
 ];
@@ -178,6 +185,28 @@ async function jobsOverHttp({ jobs }: BenchOptions): Promise<readonly Row[]> {
     judge(
       { name: "cancel to CANCELED, p99", unit: "ms", bar: { kind: "reported" } },
       { value: percentile(times.canceled, P99), baseline: undefined },
+    ),
+  ];
+}
+
+async function steadyJob({ steadySeconds }: BenchOptions): Promise<readonly Row[]> {
+  const parallelism = STEADY_TASK_EXECUTORS * SLOTS_PER_TASK_EXECUTOR;
+  const { subtasks, completed, failed, busyShare } = await runSteadyJob(parallelism, steadySeconds * MILLIS_PER_SECOND);
+  const name = `100 TaskExecutors x ${subtasks / STEADY_TASK_EXECUTORS} scripted tasks, a checkpoint a second`;
+  // The last one of the time may be under way.
+  const expected = { kind: "rate", atLeast: steadySeconds - 1 } as const;
+  return [
+    judge(
+      { name: `${name}: completed in ${steadySeconds} s`, unit: "checkpoints", bar: expected },
+      { value: completed, baseline: undefined },
+    ),
+    judge(
+      { name: `${name}: failed`, unit: "checkpoints", bar: { kind: "value", atMost: 0 } },
+      { value: failed, baseline: undefined },
+    ),
+    judge(
+      { name: `${name}: the JobMaster's busy share`, unit: "%", bar: { kind: "reported" } },
+      { value: busyShare * PERCENT, baseline: undefined },
     ),
   ];
 }

@@ -13,7 +13,18 @@ export type Bar =
   /** Nothing is asked of it but that it was measured. */
   | { readonly kind: "reported" };
 
-export type Unit = "calls/s" | "ms" | "calls" | "MiB" | "s" | "µs" | "acks/s" | "writes" | "events";
+export type Unit =
+  | "calls/s"
+  | "ms"
+  | "calls"
+  | "MiB"
+  | "s"
+  | "µs"
+  | "acks/s"
+  | "writes"
+  | "events"
+  | "checkpoints"
+  | "%";
 
 /** What a row says before anything is measured. */
 export interface RowHead {
