@@ -66,6 +66,17 @@ describe("a held connection to workerd", () => {
   });
 });
 
+describe("a held connection to Deno", () => {
+  it("is taken with Deno's own way to upgrade", async () => {
+    const deno = RUNTIMES.filter(({ name }) => name === "Deno");
+    expect(deno).toHaveLength(1);
+    for (const runtime of deno) {
+      await using process = new RuntimeProcess(runtime, "test/fixtures/http-rpc/held-on-deno.ts", []);
+      expect(JSON.parse(await process.finished())).toEqual([1, [2, 4]]);
+    }
+  });
+});
+
 describe("100,000 malformed envelopes", () => {
   it("each get a typed error, none reaches a handler, and the object lives", { timeout: 300_000 }, async () => {
     const service = new HttpRpcService({ url: new URL("/rpc", origin), token: TOKEN });

@@ -80,9 +80,11 @@ export function createRpcEndpoint<Caller>(options: RpcHttpEndpointOptions<Caller
     if (request.headers.get("upgrade")?.toLowerCase() !== "websocket" || upgradeWebSocket === undefined) {
       throw new HttpRefusal(405, "calls are sent by POST");
     }
+    // Behind the upgrade Deno has closed the request.
+    const opening = new Request(request.url, { headers: request.headers });
     const { response, socket } = upgradeWebSocket(request, HELD_PROTOCOL);
     new HeldConnection(socket, {
-      authenticate: (authorization) => enter(entering(request, authorization)),
+      authenticate: (authorization) => enter(entering(opening, authorization)),
       limits,
       clock,
     });
