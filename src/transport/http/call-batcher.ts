@@ -74,6 +74,7 @@ export class CallBatcher implements CallSender {
       });
       if (response.headers.get("content-type") !== FRAME_MEDIA_TYPE) throw await refusalOf(response);
       await readOutcomes(response, open, abort.signal);
+      if (open.size === 0) return;
       throw new RecipientUnreachableException("the answer ended before the reply", { retryable: true });
     } catch (error) {
       const exception = this.#exceptionOf(error);
