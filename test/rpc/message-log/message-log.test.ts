@@ -398,7 +398,7 @@ describe("the ring of a message log", () => {
 
   it.each(["leaveThenThrow", "refused"] as const)("takes a state after what will never run: %s", async (method) => {
     start(ledgerOf({ capacity: 16 }, KeptLedger));
-    await expect(ledger()[method]()).rejects.toThrow();
+    await expect(ledger()[method]()).rejects.toThrow(/left behind|not today/);
     for (let turn = 0; turn < 100; turn += 1) await ledger().add(1);
     expect((await recorded()).bases.length).toBeGreaterThan(0);
   });
