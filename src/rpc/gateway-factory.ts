@@ -65,9 +65,10 @@ function gatewayObject(descriptor: GatewayDescriptor, handler: RpcInvocationHand
   };
   if (descriptor.fenced) gateway["getFencingToken"] = () => handler.epoch;
   for (const [name, method] of Object.entries(descriptor.methods)) {
-    if (method.kind === "tell") gateway[name] = (...args) => handler.tell(name, args);
-    else if ("streams" in method) gateway[name] = (...args) => handler.stream(name, args, options);
-    else gateway[name] = (...args) => handler.ask(name, args, options);
+    const bound = handler.bind(name, method);
+    if (method.kind === "tell") gateway[name] = (...args) => handler.tell(bound, args);
+    else if ("streams" in method) gateway[name] = (...args) => handler.stream(bound, args, options);
+    else gateway[name] = (...args) => handler.ask(bound, args, options);
   }
   adjustable(gateway, (more) => gatewayObject(descriptor, handler, mergeOptions(options ?? {}, more)));
   return Object.freeze(gateway);

@@ -29,6 +29,8 @@ export interface BoundMethod {
   /** How long a call of it waits, and who says so. */
   readonly limitMillis: number;
   readonly limitOf: string;
+  /** How errors name it. */
+  readonly what: () => string;
   /** The head of the last message. */
   head: MessageHead | undefined;
 }

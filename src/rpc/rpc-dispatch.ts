@@ -56,6 +56,7 @@ export class RpcDispatch {
   readonly #meters = new MethodMeters();
   readonly #served = new Map<GatewayDescriptor, Map<string, ServedMethod>>();
   readonly #turnHost: MessageTurnHost;
+  #handlers: MessageHandlers | undefined;
   readonly #diagnostics = { requestMethodCounters: () => this.#meters.report() };
 
   constructor(options: RpcDispatchOptions) {
@@ -113,12 +114,7 @@ export class RpcDispatch {
       const served = (message.served ??= this.#lookup(head));
       const { endpoint } = target;
       if (endpoint === undefined || internals === undefined) throw this.#unreachable();
-      this.#post(message, served, {
-        handlers: served.descriptor === DiagnosticsGateway ? this.#diagnostics : endpoint,
-        mainThread: internals.mainThread,
-        filters: internals.filters,
-        journal: internals.journal,
-      });
+      this.#post(message, served, this.#handlersOf(served, { endpoint, internals }));
     } catch (error) {
       this.#refused(message, error);
       message.answerError(this.#options.identity, error);
@@ -204,6 +200,19 @@ export class RpcDispatch {
       ofGateway.set(method, served);
     }
     return served;
+  }
+
+  /** The same object for all messages that an activation serves. */
+  #handlersOf(
+    served: ServedMethod,
+    { endpoint, internals }: { readonly endpoint: RpcEndpoint; readonly internals: EndpointInternals },
+  ): MessageHandlers {
+    const { mainThread, filters, journal } = internals;
+    if (served.descriptor === DiagnosticsGateway) {
+      return { handlers: this.#diagnostics, mainThread, filters, journal };
+    }
+    if (this.#handlers?.handlers !== endpoint) this.#handlers = { handlers: endpoint, mainThread, filters, journal };
+    return this.#handlers;
   }
 
   #post(message: IncomingMessage, served: ServedMethod, to: MessageHandlers): void {

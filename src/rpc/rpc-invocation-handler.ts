@@ -25,12 +25,6 @@ import { consume } from "./stream-consumer.ts";
 
 const NO_OPTIONS: CallOptions = {};
 
-/** A gateway's method, bound to its callee. */
-interface Method extends BoundMethod {
-  readonly declaration: MethodDescriptor;
-  readonly what: () => string;
-}
-
 /**
  * The caller's half of a gateway: turns method calls into messages and replies into results (Flink's
  * `InvocationHandler`).
@@ -45,7 +39,6 @@ export class RpcInvocationHandler implements CallSite {
   readonly #channel: MessageChannel;
   readonly #givenEpoch: Epoch | undefined;
   readonly #deadlines: Deadlines;
-  readonly #methods: ReadonlyMap<string, Method>;
   readonly #stacks = new StackBudget();
   #learntEpoch: Epoch | undefined;
   // Calls that wait for the token, in order; undefined while none is being learnt.
@@ -63,9 +56,6 @@ export class RpcInvocationHandler implements CallSite {
     this.#caller = caller;
     this.#deadlines = new Deadlines(caller.clock, channel.keepsInMemory);
     this.#channel = channel;
-    this.#methods = new Map(
-      Object.entries(descriptor.methods).map(([name, declaration]) => [name, this.#bind(name, declaration)]),
-    );
   }
 
   get epoch(): Epoch | undefined {
@@ -82,11 +72,12 @@ export class RpcInvocationHandler implements CallSite {
       repeatable: true,
       limitMillis: this.#caller.defaultTimeout,
       limitOf: "the service",
+      what: () => `handshake(${name} version ${version})`,
       head: undefined,
     };
     const args = this.#channel.capture(
       [Object.fromEntries(Object.entries(methods).map(([own, { kind }]) => [own, kind]))],
-      () => `handshake(${name} version ${version})`,
+      method.what,
     );
     const call = this.#ask(method, { args, context, observe: undefined }, NO_OPTIONS);
     // Ahead of the calls that wait for what it learns.
@@ -95,8 +86,7 @@ export class RpcInvocationHandler implements CallSite {
   }
 
   /** A tell: returns at once; what becomes of it is told to the dead letters only (contract A1, P19). */
-  tell(name: string, args: readonly unknown[]): void {
-    const method = this.#method(name);
+  tell(method: BoundMethod, args: readonly unknown[]): void {
     const captured = this.#channel.capture(args, method.what);
     const { context, observe } = this.#filtered(method);
     // A tell is not waited for, so nobody's deadline bounds it.
@@ -104,8 +94,7 @@ export class RpcInvocationHandler implements CallSite {
   }
 
   /** An ask: the promise settles with the reply, a transport error, or a timeout naming the phase it reached. */
-  ask(name: string, args: readonly unknown[], options: CallOptions = NO_OPTIONS): Promise<WireValue> {
-    const method = this.#method(name);
+  ask(method: BoundMethod, args: readonly unknown[], options: CallOptions = NO_OPTIONS): Promise<WireValue> {
     const captured = this.#channel.capture(args, method.what);
     const { context, observe } = this.#filtered(method);
     const call = this.#ask(method, { args: captured, context, observe }, options);
@@ -115,8 +104,7 @@ export class RpcInvocationHandler implements CallSite {
   }
 
   /** A stream: opened when the first item is asked for; arguments are captured now (contract P1). */
-  stream(name: string, args: readonly unknown[], options: CallOptions = NO_OPTIONS): AsyncIterable<unknown> {
-    const method = this.#method(name);
+  stream(method: BoundMethod, args: readonly unknown[], options: CallOptions = NO_OPTIONS): AsyncIterable<unknown> {
     const captured = this.#channel.capture(args, method.what);
     const { clock } = this.#caller;
     const inherited = this.#caller.context().deadlineMillis ?? Number.POSITIVE_INFINITY;
@@ -124,7 +112,7 @@ export class RpcInvocationHandler implements CallSite {
     const send = (request: StreamRequest, signal = options.signal): Promise<WireValue> => {
       const timeout = milliseconds(Math.max(0, deadlineMillis - clock.now()));
       const own = "open" in request ? valuesOf(captured) : [];
-      return this.ask(name, [request, ...own], { timeout, ...(signal === undefined ? {} : { signal }) });
+      return this.ask(method, [request, ...own], { timeout, ...(signal === undefined ? {} : { signal }) });
     };
     // A signal that was aborted would stop the message that tells of it.
     const close = (request: StreamRequest): void =>
@@ -174,14 +162,14 @@ export class RpcInvocationHandler implements CallSite {
     return this.#caller.clock.schedule(0, callback);
   }
 
-  #bind(name: string, declaration: MethodDescriptor): Method {
+  /** What calls of `declaration`, one of the gateway's, are made with. */
+  bind(name: string, declaration: MethodDescriptor): BoundMethod {
     const { timeout, idempotent } = declaration.options;
     const { name: gateway } = this.#descriptor;
     return {
       kind: declaration.kind,
       gateway,
       name,
-      declaration,
       repeatable: idempotent ?? false,
       limitMillis: timeout ?? this.#caller.defaultTimeout,
       limitOf: timeout === undefined ? "the service" : "the method",
@@ -190,19 +178,13 @@ export class RpcInvocationHandler implements CallSite {
     };
   }
 
-  #method(name: string): Method {
-    const method = this.#methods.get(name);
-    if (method === undefined) throw new TypeError(`${this.#descriptor.name} has no method ${name}`);
-    return method;
-  }
-
   /** The context of a call after the filters saw it. @throws what a filter throws. */
-  #filtered(method: Method): { readonly context: CallContext; readonly observe: CallObserver | undefined } {
+  #filtered(method: BoundMethod): { readonly context: CallContext; readonly observe: CallObserver | undefined } {
     const context = this.#caller.context();
     const { filters } = this.#caller;
     if (filters.length === 0) return { context, observe: undefined };
     const call = {
-      kind: method.declaration.kind,
+      kind: method.kind === "tell" ? ("tell" as const) : ("ask" as const),
       gateway: method.gateway,
       method: method.name,
       address: this.address,
