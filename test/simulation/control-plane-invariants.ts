@@ -148,6 +148,15 @@ export class ControlPlaneInvariants {
       sleep?.waking !== false || unread.length === 0 || end !== undefined,
       `job ${jobId} sleeps although nobody has read ${unread.join(", ")}`,
     );
+    const operations = storedUnder<{ readonly stoppedAt?: object; readonly status: { readonly kind: string } }>(
+      object,
+      "operation/",
+    );
+    const stopped = operations.some(
+      ({ stoppedAt, status }) => stoppedAt !== undefined && status.kind === "in-progress",
+    );
+    const ending = storedAt(object, "ending") !== undefined;
+    violations.require(!stopped || ending, `job ${jobId} has stopped with a savepoint, and may go back behind it`);
     const known = this.#ends.get(jobId);
     violations.require(known === undefined || known === end, `job ${jobId} ended as ${known}, then was ${end}`);
     if (end !== undefined) this.#ends.set(jobId, end);

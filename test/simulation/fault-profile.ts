@@ -11,7 +11,7 @@ const RATES: Readonly<Record<IncidentalFault, number>> = {
   "link-broken": 0.01,
   "request-lost": 0.01,
   "reply-lost": 0.01,
-  "message-delayed": 0.01,
+  "message-delayed": 0.02,
   "message-duplicated": 0.03,
   "storage-slow": 0.01,
   "put-failed": 0.06,

@@ -12,7 +12,8 @@ export class MessageInvariants {
   readonly #senders = new WeakMap<NetworkReceiver, Map<string, SenderIdentity>>();
   readonly #lives = new Map<string, Incarnation>();
   readonly #cancelling = new Set<string>();
-  readonly #superseded = new WeakSet<RequestEnvelope>();
+  /** By receiver: the same message may come again, to another instance that knows of nobody yet. */
+  readonly #superseded = new WeakMap<NetworkReceiver, WeakSet<RequestEnvelope>>();
   readonly #jobMasters = new WeakMap<NetworkReceiver, number>();
 
   constructor(violations: Violations) {
@@ -35,7 +36,10 @@ export class MessageInvariants {
     const senders = this.#senders.get(receiver) ?? new Map<string, SenderIdentity>();
     const highest = senders.get(sender.address);
     const order = highest === undefined ? 1 : compareIdentity(sender, highest);
-    if (order < 0) this.#superseded.add(envelope);
+    if (order < 0) {
+      const superseded = this.#superseded.get(receiver) ?? new WeakSet<RequestEnvelope>();
+      this.#superseded.set(receiver, superseded.add(envelope));
+    }
     if (order > 0) senders.set(sender.address, sender);
     this.#senders.set(receiver, senders);
   }
@@ -52,7 +56,7 @@ export class MessageInvariants {
       const fresh = epoch !== null && epoch >= reply.epoch;
       this.#violations.require(fresh, `${what} was carried out with token ${epoch} in epoch ${reply.epoch}`);
     }
-    const current = !this.#superseded.has(envelope);
+    const current = this.#superseded.get(receiver)?.has(envelope) !== true;
     this.#violations.require(current, `${what} of a superseded instance of ${sender?.address} was carried out`);
     // One that is answered by a list of refusals is taken only where the list is empty: all are refused alike.
     const refused = Array.isArray(reply.value) && reply.value.length > 0;

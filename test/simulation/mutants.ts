@@ -137,6 +137,12 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "void RETRY_DELAY;",
   },
   {
+    name: "a job that has stopped with a savepoint may start again from an older checkpoint",
+    file: "src/runtime/jobmaster/running-job.ts",
+    find: 'storage.putEnding({ kind: "stop", location });',
+    replace: "void location;",
+  },
+  {
     name: "checkpoint ids are used again after a recovery",
     file: "src/runtime/jobmaster/job-master-storage.ts",
     find: 'this.#storage.put("checkpoint-ids", upTo);',
