@@ -18,7 +18,7 @@ const RATES: Readonly<Record<IncidentalFault, number>> = {
   "put-in-doubt": 0.08,
   "get-failed": 0.3,
   "object-store-slow": 0.05,
-  "exchange-broken": 0.03,
+  "exchange-broken": 0.08,
 };
 const INCLUDED = 0.5;
 const DISRUPTION_MILLIS = [1_500, 12_000] as const;

@@ -36,11 +36,16 @@ interface Facet {
 interface ExchangeWay {
   readonly from: Facet;
   readonly to: Facet;
+  /** What it takes more than others, for its life. */
+  readonly farMillis: number;
   dueMillis: number;
 }
 
 const CALL_MILLIS = [0, 1] as const;
 const EXCHANGE_MILLIS = [1, 5] as const;
+/** Some hosts are far from each other, so that barriers of several channels come far apart. */
+const IS_FAR = 0.3;
+const FAR_MILLIS = [50, 600] as const;
 const EXCHANGE_DELAY_MILLIS = [50, 3_000] as const;
 
 /**
@@ -60,10 +65,9 @@ export class SimulatedTaskHosts {
     return [...this.#facets.values()].filter(({ opened }) => opened).length;
   }
 
-  /** Links from host to host, as their ends hold them, and hosts that only such a link woke. */
+  /** Links from host to host, as the hosts hold them. */
   get links(): number {
-    const facets = [...this.#facets.values()];
-    return facets.reduce((total, { peers, opened }) => total + peers.size + (opened ? 0 : 1), 0);
+    return [...this.#facets.values()].reduce((total, { peers }) => total + peers.size, 0);
   }
 
   factoryFor(owner: SimulatedActivation): TaskHostFactory {
@@ -196,7 +200,9 @@ export class SimulatedTaskHosts {
 
   #link(from: Facet, to: Facet): ExchangeLink {
     // What is delayed holds up what comes after it on this link, and nothing on others.
-    const way = { from, to, dueMillis: 0 };
+    const { random, active } = this.#options.platform.faults;
+    const farMillis = active && random.chance(IS_FAR) ? random.between(...FAR_MILLIS) : 0;
+    const way = { from, to, farMillis, dueMillis: 0 };
     return {
       deliver: (flush) => {
         const copy = structuredClone(flush);
@@ -225,7 +231,9 @@ export class SimulatedTaskHosts {
     }
     const delayed = faults.strikes("message-delayed", ends[0]);
     const delay =
-      faults.random.between(...EXCHANGE_MILLIS) + (delayed ? faults.random.between(...EXCHANGE_DELAY_MILLIS) : 0);
+      way.farMillis +
+      faults.random.between(...EXCHANGE_MILLIS) +
+      (delayed ? faults.random.between(...EXCHANGE_DELAY_MILLIS) : 0);
     way.dueMillis = Math.max(way.dueMillis, time.now() + delay);
     const arrive = (run: () => Promise<void>): void => void time.schedule(way.dueMillis - time.now(), run, from.memory);
     arrive(async () => {
