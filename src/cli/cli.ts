@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Help, InvalidArgumentError, Option } from "commander";
 import { systemClock } from "../common/clock.ts";
 import { systemIds } from "../common/ids.ts";
 import { SluiceException } from "../common/exceptions.ts";
@@ -19,6 +19,7 @@ import { Terminal } from "./terminal.ts";
 
 const DEFAULT_PORT = 8787;
 const MAX_PORT = 65_535;
+const NOTHING_BY_DEFAULT = / \(default: (?:false|\[\])\)$/;
 const REPOSITORY_ROOT = resolve(import.meta.dirname, "../..");
 
 /**
@@ -89,10 +90,15 @@ export function createProgram(context: CommandContext): Command {
     .description("Stream processing on Durable Objects.")
     .version(SLUICE_VERSION)
     .exitOverride()
+    // That a switch is off unless it is given needs no saying.
+    .configureHelp({
+      optionDescription: (option) => new Help().optionDescription(option).replace(NOTHING_BY_DEFAULT, ""),
+    })
     .configureOutput({
       writeOut: (text) => context.out.line(text.trimEnd()),
       writeErr: (text) => context.err.line(text.trimEnd()),
-    });
+    })
+    .addHelpText("after", examples("npm run sluice -- submit --help", "npm run sluice -- list --all"));
 
   program
     .command("demo")
@@ -155,7 +161,7 @@ function addJobCommands(program: Command, context: CommandContext): void {
 
   verb("cancel", "Cancels a job.")
     .argument("<job>", "its id")
-    .option("-s, --savepoint [directory]", "take a savepoint first; without it the job goes on")
+    .option("-s, --savepoint [directory]", "take a savepoint first; if that fails, the job goes on")
     .action((jobId: string, options: Parameters<typeof cancel>[2]) => cancel(context, jobId, withToken(options)));
 
   verb("stop", "Ends a job with a savepoint, and prints where that lies.")

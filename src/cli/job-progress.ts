@@ -5,11 +5,13 @@ import type { Terminal } from "./terminal.ts";
 /** A plain log gets at most one line per this many milliseconds while the state stays the same. */
 const PLAIN_INTERVAL_MILLIS = 2_000;
 
-/** Shows how a job gets on: a live line on a screen, now and then a line elsewhere. */
+const ASLEEP = "asleep";
+
+/** Shows how a job gets on: a live line on a screen, now and then a line elsewhere, and one for all the time it sleeps. */
 export class JobProgress {
   readonly #terminal: Terminal;
   readonly #total: number | undefined;
-  #state = "";
+  #said = "";
   #shownAt = 0;
 
   /** @param total records that the job will read, if that is known: then there is a bar. */
@@ -25,8 +27,10 @@ export class JobProgress {
       this.#terminal.live(text);
       return;
     }
-    if (job.state === this.#state && elapsed - this.#shownAt < PLAIN_INTERVAL_MILLIS) return;
-    this.#state = job.state;
+    const said = job.quiescent ? ASLEEP : job.state;
+    const tooSoon = job.quiescent || elapsed - this.#shownAt < PLAIN_INTERVAL_MILLIS;
+    if (said === this.#said && tooSoon) return;
+    this.#said = said;
     this.#shownAt = elapsed;
     this.#terminal.line(text);
   }
@@ -45,6 +49,7 @@ export function formatProgress(
     `checkpoint ${job.latestCheckpointId ?? "-"}`,
   ];
   if (job.restarts > 0) parts.push(`restarts ${job.restarts}`);
+  if (job.quiescent) parts.push(ASLEEP);
   const bar = total === undefined ? "" : `${formatBar(job.recordsIn / total)}  `;
   return `${parts.join("   ")}   ${bar}${formatWholeSeconds(elapsed)}`;
 }

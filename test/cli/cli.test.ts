@@ -48,6 +48,7 @@ describe("the command line", () => {
     expect(out.text).toContain(`Examples:\n  npm run ${command}`);
     expect(out.text).toContain(example);
     expect(out.text).not.toContain("top-secret");
+    expect(out.text).not.toMatch(/default: (?:false|\[\])/);
   });
 
   it.each([

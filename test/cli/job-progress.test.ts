@@ -43,6 +43,19 @@ describe("progress of a job", () => {
     );
   });
 
+  it("without a screen prints one line for all the time in which the job sleeps", () => {
+    const output = new TerminalOutput();
+    const progress = new JobProgress(output.terminal);
+    progress.show(job(), 0);
+    for (let elapsed = 250; elapsed <= 9_000; elapsed += 250) progress.show(job({ quiescent: true }), elapsed);
+    progress.show(job(), 9_100);
+    expect(output.lines.map((line) => line.trim().split(/ {2,}/).slice(-2))).toEqual([
+      ["checkpoint 7", "0 s"],
+      ["asleep", "0 s"],
+      ["checkpoint 7", "9 s"],
+    ]);
+  });
+
   it("without a screen prints a line per state, and every two seconds", () => {
     const output = new TerminalOutput();
     const progress = new JobProgress(output.terminal, 1_707);
