@@ -44,10 +44,10 @@ export class WorkerLoaderJobModules implements JobModuleInspector {
   }
 }
 
-/** Adds what to do to the two messages newcomers meet. */
+/** Says what to do about the two faults newcomers meet. */
 function explain(message: string): string {
   if (/does not provide an export named 'default'/.test(message)) {
-    return `${message}. A job module ends with: export default defineJob({ name: "…" }, (env) => { … })`;
+    return `it has no default export. A job module ends with: export default defineJob({ name: "…" }, (env) => { … })`;
   }
   if (/No such module/.test(message)) {
     return `${message}. A job module may import "sluice" only; bundle everything else into it (npm run submit does).`;

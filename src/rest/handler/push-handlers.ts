@@ -11,8 +11,8 @@ export const PUSH_ROUTES: readonly RestRoute[] = [
   route(PushRecordsHeaders, async ({ path, query, raw, services }) => {
     const { producer, sequence } = query;
     if ((producer === undefined) !== (sequence === undefined)) {
-      const missing = producer === undefined ? "producer" : "sequence";
-      throw new RestHandlerException(400, `${missing}: expected with the other of producer and sequence, got none`);
+      const given = producer === undefined ? "sequence" : "producer";
+      throw new RestHandlerException(400, `producer, sequence: expected both or neither, got ${given} alone`);
     }
     const lines = linesOf(await readBody(raw, PUSH_SIZE_LIMIT_BYTES));
     if (lines.length === 0) return { records: 0, duplicate: false };

@@ -51,8 +51,8 @@ describe("records that are pushed to a source", () => {
   it.each([
     { what: "a line that is no JSON", body: '{"a":1}\n{"a":', error: "line 2: expected a JSON value" },
     { what: "bytes that are no UTF-8", body: Uint8Array.of(0x31, 0xff), error: "The body is not UTF-8." },
-    { what: "a sequence without a producer", body: "1", query: "?sequence=1", error: "producer: expected with" },
-    { what: "a producer without a sequence", body: "1", query: "?producer=p", error: "sequence: expected with" },
+    { what: "a sequence without a producer", body: "1", query: "?sequence=1", error: "got sequence alone" },
+    { what: "a producer without a sequence", body: "1", query: "?producer=p", error: "got producer alone" },
     {
       what: "a sequence that is none",
       body: "1",
