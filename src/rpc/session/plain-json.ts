@@ -15,7 +15,12 @@ export function jsonBytes(json: string): number {
 export function plainJson(value: unknown): string | undefined {
   // The commonest of all.
   if (typeof value === "number") return isPlainNumber(value) ? String(value) : undefined;
-  return isPlain(value, 0) ? JSON.stringify(value) : undefined;
+  try {
+    return isPlain(value, 0) ? JSON.stringify(value) : undefined;
+  } catch {
+    // Of a getter: whoever copies the value meets it again, and says where.
+    return undefined;
+  }
 }
 
 /** {@link plainJson} of an array, and of what came in the place of one. */
@@ -67,14 +72,17 @@ function isPlain(value: unknown, depth: number): boolean {
 function isPlainObject(value: object, depth: number): boolean {
   // Nested too deeply, or containing itself.
   if (depth >= MAX_WIRE_DEPTH) return false;
+  // It would be called by JSON.stringify.
+  if ("toJSON" in value) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype === Array.prototype) {
-    for (const member of value as readonly unknown[]) if (!isPlain(member, depth + 1)) return false;
+  if (prototype === Array.prototype && Array.isArray(value)) {
+    const members: readonly unknown[] = value;
+    for (const member of members) if (!isPlain(member, depth + 1)) return false;
     return true;
   }
   if (prototype !== Object.prototype) return false;
   const record = value as Readonly<Record<string, unknown>>;
-  // A member called toJSON would be called by JSON.stringify; one with a symbol for a name would be lost.
-  for (const key in record) if (key === "toJSON" || !isPlain(record[key], depth + 1)) return false;
+  for (const key in record) if (!isPlain(record[key], depth + 1)) return false;
+  // A member with a symbol for a name would be lost.
   return Object.getOwnPropertySymbols(value).length === 0;
 }
