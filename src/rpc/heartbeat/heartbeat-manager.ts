@@ -3,8 +3,10 @@ import { SluiceException } from "../../common/exceptions.ts";
 import type { MainThreadExecutor } from "../main-thread-executor.ts";
 import type { HeartbeatListener, HeartbeatTarget } from "./heartbeat-listener.ts";
 import { HeartbeatMonitor, isUndelivered } from "./heartbeat-monitor.ts";
+import type { HeartbeatMonitorParts } from "./heartbeat-monitor.ts";
 import { RPC_FAILURES_IGNORED } from "./heartbeat-options.ts";
 import type { HeartbeatOptions } from "./heartbeat-options.ts";
+import { HeartbeatTimeouts } from "./heartbeat-timeouts.ts";
 
 export interface HeartbeatManagerServices<Incoming, Outgoing> {
   /** The endpoint's: all timers and outcomes run through it, so a heartbeat queued before a due timeout wins (H20). */
@@ -14,18 +16,14 @@ export interface HeartbeatManagerServices<Incoming, Outgoing> {
   readonly listener: HeartbeatListener<Incoming, Outgoing>;
 }
 
-interface MonitoredTarget<Outgoing> {
-  readonly send: HeartbeatTarget<Outgoing>;
-  readonly monitor: HeartbeatMonitor;
-}
-
 /**
- * The receiving side of heartbeats (Flink `HeartbeatManagerImpl`): answers requests, notices silence. Holds in-memory timers
- * only while it monitors something. All methods are called on the endpoint's main thread.
+ * The receiving side of heartbeats (Flink `HeartbeatManagerImpl`): answers requests, notices silence. Holds one in-memory
+ * timer, however much it monitors, and none while it monitors nothing. All methods are called on the endpoint's main thread.
  */
 export class HeartbeatManager<Incoming, Outgoing> {
   protected readonly services: HeartbeatManagerServices<Incoming, Outgoing>;
-  readonly #targets = new Map<string, MonitoredTarget<Outgoing>>();
+  readonly #monitors = new Map<string, HeartbeatMonitor<Outgoing>>();
+  readonly #parts: HeartbeatMonitorParts;
   #stopped = false;
 
   /** @throws SluiceException INVALID_ARGUMENT for a timeout or threshold out of range (H1). */
@@ -34,6 +32,13 @@ export class HeartbeatManager<Incoming, Outgoing> {
     requirePositive("timeoutMillis", timeoutMillis);
     if (failedRpcThreshold !== RPC_FAILURES_IGNORED) requirePositive("failedRpcThreshold", failedRpcThreshold);
     this.services = services;
+    const { listener } = services;
+    this.#parts = {
+      timeouts: new HeartbeatTimeouts(services, timeoutMillis),
+      failedRpcThreshold,
+      onLost: (targetId, reason) =>
+        reason === "timeout" ? listener.notifyHeartbeatTimeout(targetId) : listener.notifyTargetUnreachable(targetId),
+    };
   }
 
   /**
@@ -42,18 +47,14 @@ export class HeartbeatManager<Incoming, Outgoing> {
    */
   monitorTarget(targetId: string, send: HeartbeatTarget<Outgoing>): void {
     if (this.#stopped) return;
-    this.#targets.get(targetId)?.monitor.cancel();
-    const monitor = new HeartbeatMonitor(this.services.executor, this.services.options, (reason) => {
-      if (reason === "timeout") this.services.listener.notifyHeartbeatTimeout(targetId);
-      else this.services.listener.notifyTargetUnreachable(targetId);
-    });
-    this.#targets.set(targetId, { send, monitor });
+    this.#monitors.get(targetId)?.cancel();
+    this.#monitors.set(targetId, new HeartbeatMonitor(this.#parts, targetId, send));
   }
 
   /** Idempotent; nothing about the target is notified afterwards (H6). */
   unmonitorTarget(targetId: string): void {
-    this.#targets.get(targetId)?.monitor.cancel();
-    this.#targets.delete(targetId);
+    this.#monitors.get(targetId)?.cancel();
+    this.#monitors.delete(targetId);
   }
 
   /** A heartbeat without an answer expected: the peer's response, or any other sign of life with a payload (H4, H7). */
@@ -70,45 +71,45 @@ export class HeartbeatManager<Incoming, Outgoing> {
    *   it so (H8).
    */
   requestHeartbeat(origin: string, payload: Incoming): boolean {
-    if (this.#stopped || !this.#targets.has(origin)) return false;
+    if (this.#stopped || !this.#monitors.has(origin)) return false;
     this.receiveHeartbeat(origin, payload);
     this.sendTo(origin);
     return true;
   }
 
   isMonitored(targetId: string): boolean {
-    return this.#targets.has(targetId);
+    return this.#monitors.has(targetId);
   }
 
   /** Time of the last signal: 0 before the first, -1 if the target is not monitored (H2). */
   getLastHeartbeatFrom(targetId: string): number {
-    return this.#targets.get(targetId)?.monitor.lastHeartbeatMillis ?? -1;
+    return this.#monitors.get(targetId)?.lastHeartbeatMillis ?? -1;
   }
 
   /** Forgets all targets; every later call does nothing (H19). */
   stop(): void {
     this.#stopped = true;
-    for (const { monitor } of this.#targets.values()) monitor.cancel();
-    this.#targets.clear();
+    this.#parts.timeouts.stopAll();
+    this.#monitors.clear();
   }
 
   protected get targetIds(): readonly string[] {
-    return [...this.#targets.keys()];
+    return [...this.#monitors.keys()];
   }
 
   protected sendTo(targetId: string): void {
-    const target = this.#targets.get(targetId);
-    if (target === undefined) return;
-    target.send(this.services.listener.retrievePayload(targetId))?.then(
-      () => this.#onMainThread(() => target.monitor.reportRpcSuccess()),
+    const monitor = this.#monitors.get(targetId);
+    if (monitor === undefined) return;
+    monitor.send(this.services.listener.retrievePayload(targetId))?.then(
+      () => this.#onMainThread(() => monitor.reportRpcSuccess()),
       (error: unknown) => {
-        if (isUndelivered(error)) this.#onMainThread(() => target.monitor.reportRpcFailure());
+        if (isUndelivered(error)) this.#onMainThread(() => monitor.reportRpcFailure());
       },
     );
   }
 
   #reportHeartbeat(origin: string): void {
-    this.#targets.get(origin)?.monitor.reportHeartbeat(this.services.clock.now());
+    this.#monitors.get(origin)?.reportHeartbeat(this.services.clock.now());
   }
 
   #onMainThread(body: () => void): void {

@@ -1,10 +1,8 @@
 import { SluiceException } from "../../common/exceptions.ts";
 import type { ExceptionCode } from "../../common/exceptions.ts";
-import { milliseconds } from "../../common/duration.ts";
-import type { ScheduledCallback } from "../../common/clock.ts";
-import type { MainThreadExecutor } from "../main-thread-executor.ts";
+import type { HeartbeatTarget } from "./heartbeat-listener.ts";
 import { RPC_FAILURES_IGNORED } from "./heartbeat-options.ts";
-import type { HeartbeatOptions } from "./heartbeat-options.ts";
+import type { Awaited, HeartbeatTimeouts } from "./heartbeat-timeouts.ts";
 
 /** Failures of a delivery that say something about the peer; a handler that threw proves it alive. */
 const UNDELIVERED: readonly ExceptionCode[] = [
@@ -23,6 +21,14 @@ export function isUndelivered(error: unknown): boolean {
   return false;
 }
 
+/** What the monitors of one manager have in common. */
+export interface HeartbeatMonitorParts {
+  readonly timeouts: HeartbeatTimeouts;
+  readonly failedRpcThreshold: number;
+  /** Called at most once of a monitor, on the main thread. */
+  readonly onLost: (targetId: string, reason: "timeout" | "unreachable") => void;
+}
+
 /**
  * Watches one target. Ends once, as timed out, unreachable or cancelled (H17).
  *
@@ -30,24 +36,20 @@ export function isUndelivered(error: unknown): boolean {
  * RUNNING -> TIMEOUT | UNREACHABLE | CANCELED
  * ```
  */
-export class HeartbeatMonitor {
-  readonly #executor: MainThreadExecutor;
-  readonly #options: Pick<HeartbeatOptions, "timeoutMillis" | "failedRpcThreshold">;
-  readonly #onLost: (reason: "timeout" | "unreachable") => void;
-  #timer: ScheduledCallback | undefined;
+export class HeartbeatMonitor<Outgoing> implements Awaited {
+  readonly send: HeartbeatTarget<Outgoing>;
+  deadlineMillis = 0;
+  readonly #targetId: string;
+  readonly #parts: HeartbeatMonitorParts;
   #failedRpcs = 0;
   #lastHeartbeatMillis = 0;
 
-  /** Arms the timeout at once (H2). `onLost` is called at most once, on the main thread. */
-  constructor(
-    executor: MainThreadExecutor,
-    options: Pick<HeartbeatOptions, "timeoutMillis" | "failedRpcThreshold">,
-    onLost: (reason: "timeout" | "unreachable") => void,
-  ) {
-    this.#executor = executor;
-    this.#options = options;
-    this.#onLost = onLost;
-    this.#arm();
+  /** Starts the timeout at once (H2). */
+  constructor(parts: HeartbeatMonitorParts, targetId: string, send: HeartbeatTarget<Outgoing>) {
+    this.#parts = parts;
+    this.#targetId = targetId;
+    this.send = send;
+    parts.timeouts.start(this);
   }
 
   /** 0 until the first signal. */
@@ -58,9 +60,8 @@ export class HeartbeatMonitor {
   /** A signal of the target: stamps the time, and starts the timeout anew unless the monitor has ended (H4, H17). */
   reportHeartbeat(nowMillis: number): void {
     this.#lastHeartbeatMillis = nowMillis;
-    if (this.#timer === undefined) return;
-    this.#timer.cancel();
-    this.#arm();
+    const { timeouts } = this.#parts;
+    if (timeouts.isWaiting(this)) timeouts.start(this);
   }
 
   /** A heartbeat was delivered; the timeout goes on (H15). */
@@ -70,26 +71,20 @@ export class HeartbeatMonitor {
 
   /** A heartbeat could not be delivered (H14). */
   reportRpcFailure(): void {
-    if (this.#timer === undefined || this.#options.failedRpcThreshold === RPC_FAILURES_IGNORED) return;
+    const { timeouts, failedRpcThreshold, onLost } = this.#parts;
+    if (!timeouts.isWaiting(this) || failedRpcThreshold === RPC_FAILURES_IGNORED) return;
     this.#failedRpcs += 1;
-    if (this.#failedRpcs >= this.#options.failedRpcThreshold) this.#end("unreachable");
+    if (this.#failedRpcs < failedRpcThreshold) return;
+    timeouts.stop(this);
+    onLost(this.#targetId, "unreachable");
   }
 
   /** Idempotent; nothing is notified afterwards (H6). */
   cancel(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#parts.timeouts.stop(this);
   }
 
-  #arm(): void {
-    this.#timer = this.#executor.schedule(() => {
-      this.#end("timeout");
-      return undefined;
-    }, milliseconds(this.#options.timeoutMillis));
-  }
-
-  #end(reason: "timeout" | "unreachable"): void {
-    this.cancel();
-    this.#onLost(reason);
+  onTimeout(): void {
+    this.#parts.onLost(this.#targetId, "timeout");
   }
 }

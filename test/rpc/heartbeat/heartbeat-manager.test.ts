@@ -1,27 +1,44 @@
 import { describe, expect, it } from "vitest";
 import { SluiceException } from "../../../src/common/exceptions.ts";
+import { silentLogger } from "../../../src/common/log.ts";
 import { RecipientUnreachableException, TimeoutException } from "../../../src/rpc/exceptions.ts";
 import type { HeartbeatTarget } from "../../../src/rpc/heartbeat/heartbeat-listener.ts";
 import { HeartbeatManagerSender } from "../../../src/rpc/heartbeat/heartbeat-manager-sender.ts";
 import { HeartbeatManager } from "../../../src/rpc/heartbeat/heartbeat-manager.ts";
 import { DEFAULT_HEARTBEAT_OPTIONS, RPC_FAILURES_IGNORED } from "../../../src/rpc/heartbeat/heartbeat-options.ts";
 import type { HeartbeatOptions } from "../../../src/rpc/heartbeat/heartbeat-options.ts";
+import { MainThreadExecutor } from "../../../src/rpc/main-thread-executor.ts";
+import { MainThread } from "../../../src/rpc/main-thread.ts";
 import { ManualClock } from "../../../src/testing/manual-clock.ts";
-import { manualMainThread } from "../../../src/testing/manual-main-thread.ts";
+import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 
 const TIMEOUT = DEFAULT_HEARTBEAT_OPTIONS.timeoutMillis;
 const INTERVAL = DEFAULT_HEARTBEAT_OPTIONS.intervalMillis;
 const silent: HeartbeatTarget<string> = () => undefined;
 
-function setUp(options: Partial<HeartbeatOptions> = {}) {
+function setUp(options: Partial<HeartbeatOptions> = {}, onTimeout: (id: string) => void = () => undefined) {
   const clock = new ManualClock(1_000_000);
   const heard: string[] = [];
+  const mainThread = new MainThread({
+    clock,
+    log: silentLogger,
+    database: undefined,
+    bounds: undefined,
+    slowTurnMillis: Number.MAX_SAFE_INTEGER,
+    onUndone: () => undefined,
+    onThrown: () => undefined,
+  });
+  mainThread.open();
+  const executor = new MainThreadExecutor(mainThread);
   const services = {
-    executor: manualMainThread(clock),
+    executor,
     clock,
     options: { ...DEFAULT_HEARTBEAT_OPTIONS, ...options },
     listener: {
-      notifyHeartbeatTimeout: (id: string) => void heard.push(`timeout ${id}`),
+      notifyHeartbeatTimeout: (id: string) => {
+        heard.push(`timeout ${id}`);
+        onTimeout(id);
+      },
       notifyTargetUnreachable: (id: string) => void heard.push(`unreachable ${id}`),
       reportPayload: (id: string, payload: string | undefined) => void heard.push(`payload ${id} ${payload}`),
       retrievePayload: (id: string) => `for ${id} at ${clock.now()}`,
@@ -29,6 +46,8 @@ function setUp(options: Partial<HeartbeatOptions> = {}) {
   };
   return {
     clock,
+    mainThread,
+    executor,
     heard,
     manager: new HeartbeatManager<string | undefined, string>(services),
     sender: new HeartbeatManagerSender<string | undefined, string>(services),
@@ -200,6 +219,100 @@ describe("HeartbeatManager", () => {
     clock.schedule(TIMEOUT - 1, () => manager.receiveHeartbeat("te", undefined));
     await clock.advance(TIMEOUT);
     expect(heard).toEqual([]);
+  });
+});
+
+describe("HeartbeatManager with many targets", () => {
+  it("H2, H5, H6 holds one timer, and none when nothing is left that could time out", async () => {
+    const { clock, heard, manager } = setUp();
+    for (const id of ["a", "b", "c"]) {
+      manager.monitorTarget(id, silent);
+      await clock.advance(1);
+    }
+    expect(clock.pending).toBe(1);
+    manager.unmonitorTarget("a");
+    expect(clock.pending).toBe(1);
+    await clock.advance(TIMEOUT);
+    expect(heard).toEqual(["timeout b", "timeout c"]);
+    expect(clock.pending).toBe(0);
+  });
+
+  it("H4, H5 each times out at its own time, whatever of the others was heard", async () => {
+    const { clock, manager, heard } = setUp();
+    const random = new SeededRandom(7);
+    const ids = ["a", "b", "c", "d", "e"];
+    const expected = new Map<string, number>();
+    for (const id of ids) {
+      manager.monitorTarget(id, silent);
+      expected.set(id, TIMEOUT);
+    }
+    for (let elapsed = 0; elapsed < 5 * TIMEOUT; elapsed += 1_000) {
+      const over = ids.filter((id) => (expected.get(id) ?? 0) <= elapsed).map((id) => `timeout ${id}`);
+      expect([...heard].sort()).toEqual(over);
+      const id = ids[Math.floor(random.next() * 2 * ids.length)];
+      if (id !== undefined && elapsed < 3 * TIMEOUT) {
+        manager.receiveHeartbeat(id, undefined);
+        if ((expected.get(id) ?? 0) > elapsed) expected.set(id, elapsed + TIMEOUT);
+      }
+      await clock.advance(1_000);
+    }
+    expect(heard).toHaveLength(ids.length);
+    expect(clock.pending).toBe(0);
+  });
+
+  it("H6 a listener may end the watch of another that is due at the same time", async () => {
+    const { clock, heard, manager } = setUp({}, (id) => {
+      if (id === "a") manager.unmonitorTarget("b");
+    });
+    for (const id of ["a", "b", "c"]) manager.monitorTarget(id, silent);
+    await clock.advance(2 * TIMEOUT);
+    expect(heard).toEqual(["timeout a", "timeout c"]);
+  });
+
+  it("tells of each in a turn of its own: a listener that throws takes nothing from the others", async () => {
+    const { clock, heard, manager } = setUp({}, (id) => {
+      if (id === "a") throw new Error("of the listener");
+    });
+    for (const id of ["a", "b"]) manager.monitorTarget(id, silent);
+    await clock.advance(1);
+    manager.monitorTarget("c", silent);
+    await clock.advance(TIMEOUT);
+    expect(heard).toEqual(["timeout a", "timeout b", "timeout c"]);
+  });
+
+  it("a turn that throws takes the timer with it that it set, but not for ever", async () => {
+    const { clock, executor, heard, manager } = setUp();
+    executor.execute(() => {
+      manager.monitorTarget("a", silent);
+      throw new Error("of the turn");
+    });
+    await clock.advance(1);
+    for (let beat = 0; beat < 4; beat += 1) {
+      manager.monitorTarget("b", silent);
+      await clock.advance(TIMEOUT - 1);
+    }
+    await clock.advance(1);
+    expect(heard).toEqual(["timeout a", "timeout b"]);
+  });
+
+  it("H20 lets a heartbeat win that is queued behind the timeout of another", async () => {
+    const { clock, mainThread, executor, heard, manager } = setUp();
+    manager.monitorTarget("a", silent);
+    manager.monitorTarget("c", silent);
+    await clock.advance(1);
+    manager.monitorTarget("b", silent);
+    // The main thread does not come to either timeout before both are overdue.
+    await clock.advance(TIMEOUT - 2);
+    mainThread.pause();
+    await clock.advance(10);
+    executor.execute(() => {
+      manager.receiveHeartbeat("b", undefined);
+      manager.receiveHeartbeat("c", undefined);
+      return undefined;
+    });
+    mainThread.open();
+    await clock.advance(TIMEOUT - 1);
+    expect(heard).toEqual(["timeout a"]);
   });
 });
 
