@@ -40,7 +40,8 @@ export default {
       await jobMaster.startJob(graph, dispatcherAddress(cluster), MAX_CLUSTER_QUOTAS);
     }
     const [details, checkpoints] = [await jobMaster.requestJobDetails(), await jobMaster.requestCheckpointStats()];
-    return Response.json({ ...details, checkpoints: checkpoints?.counts });
+    const failures = details.status === "RUNNING" ? [] : (await jobMaster.requestJob()).exceptionHistory;
+    return Response.json({ ...details, checkpoints: checkpoints?.counts, failures });
   },
 } satisfies ExportedHandler<Env>;
 

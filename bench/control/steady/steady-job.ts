@@ -17,6 +17,7 @@ const State = z.object({
   status: z.string(),
   tasksPerState: z.record(z.string(), z.number()),
   checkpoints: z.object({ completed: z.number(), failed: z.number(), total: z.number() }),
+  failures: z.array(z.object({ failure: z.object({ stack: z.string() }) })),
 });
 type State = z.output<typeof State>;
 
@@ -40,8 +41,10 @@ export async function runSteadyJob(parallelism: number, millis: number): Promise
     return State.parse(await response.json());
   };
   await ask("start");
-  const running = await until(ask, ({ status, tasksPerState: { RUNNING = 0, ...others }, checkpoints }) => {
-    if (status !== "RUNNING") throw new Error(`the job is ${status}`);
+  const running = await until(ask, ({ status, tasksPerState: { RUNNING = 0, ...others }, checkpoints, failures }) => {
+    if (status !== "RUNNING") {
+      throw new Error(`the job is ${status}: ${failures.map(({ failure }) => failure.stack).join("\n")}`);
+    }
     return RUNNING > 0 && Object.values(others).every((count) => count === 0) && checkpoints.completed > 0;
   });
   await using profile = await IsolateProfile.start(workerd.inspector, "job-master");
