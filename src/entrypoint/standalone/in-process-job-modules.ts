@@ -33,6 +33,6 @@ export const REFUSED_JOB_MODULES: JobModuleInspector = {
 function refusal(): RestHandlerException {
   return new RestHandlerException(
     403,
-    "This host has no sandbox for uploaded code and was not told to trust it. Start it with --trust-jobs if you trust all who may upload.",
+    "This host has no sandbox for uploaded code and was not told to trust it. Start it under Deno, which has one, or with --trust-jobs if you trust all who may upload.",
   );
 }
