@@ -33,6 +33,8 @@ export interface BoundMethod {
   readonly what: () => string;
   /** The head of the last message. */
   head: MessageHead | undefined;
+  /** Tells that nobody waits for such a call any more; made when it is first told. */
+  cancel: BoundMethod | undefined;
 }
 
 /** A gateway, as the calls through it see it. */

@@ -39,6 +39,7 @@ export class RpcInvocationHandler implements CallSite {
   readonly #channel: MessageChannel;
   readonly #givenEpoch: Epoch | undefined;
   readonly #deadlines: Deadlines;
+  readonly #methods = new Map<string, BoundMethod>();
   readonly #stacks = new StackBudget();
   #learntEpoch: Epoch | undefined;
   // Calls that wait for the token, in order; undefined while none is being learnt.
@@ -74,6 +75,7 @@ export class RpcInvocationHandler implements CallSite {
       limitOf: "the service",
       what: () => `handshake(${name} version ${version})`,
       head: undefined,
+      cancel: undefined,
     };
     const args = this.#channel.capture(
       [Object.fromEntries(Object.entries(methods).map(([own, { kind }]) => [own, kind]))],
@@ -141,16 +143,16 @@ export class RpcInvocationHandler implements CallSite {
   }
 
   cancel(call: OutgoingCall): void {
-    const { head, idNumber } = call;
+    const method = (call.method.cancel ??= { ...call.method, kind: "cancel", repeatable: true, head: undefined });
     const args = this.#channel.capture([], () => "cancel");
     const cancel = new OutgoingCancel(this, {
-      method: { ...call.method, kind: "cancel", repeatable: true },
+      method,
       args,
       context: ROOT_CONTEXT,
       observe: undefined,
       deadlineMillis: undefined,
     });
-    cancel.depart({ ...head, kind: "cancel" }, idNumber, undefined);
+    cancel.depart(this.#head(method), call.idNumber, undefined);
     this.#channel.post(cancel);
   }
 
@@ -162,11 +164,13 @@ export class RpcInvocationHandler implements CallSite {
     return this.#caller.clock.schedule(0, callback);
   }
 
-  /** What calls of `declaration`, one of the gateway's, are made with. */
+  /** What calls of `declaration`, one of the gateway's, are made with: whatever their options, the same object. */
   bind(name: string, declaration: MethodDescriptor): BoundMethod {
+    const known = this.#methods.get(name);
+    if (known !== undefined) return known;
     const { timeout, idempotent } = declaration.options;
     const { name: gateway } = this.#descriptor;
-    return {
+    const method: BoundMethod = {
       kind: declaration.kind,
       gateway,
       name,
@@ -175,7 +179,10 @@ export class RpcInvocationHandler implements CallSite {
       limitOf: timeout === undefined ? "the service" : "the method",
       what: () => `${gateway}.${name}`,
       head: undefined,
+      cancel: undefined,
     };
+    this.#methods.set(name, method);
+    return method;
   }
 
   /** The context of a call after the filters saw it. @throws what a filter throws. */

@@ -11,6 +11,7 @@ import {
 import type { CallFilters, Epoch, Incarnation, RpcService } from "../../src/rpc/index.ts";
 import type { ReplyEnvelope, RequestEnvelope } from "../../src/rpc/envelope/v1.ts";
 import { GatewayFactory } from "../../src/rpc/gateway-factory.ts";
+import type { MessageChannel, MessageHead } from "../../src/rpc/ports/rpc-channel.ts";
 import { outsideCaller } from "../../src/rpc/outside-caller.ts";
 import { DEFAULT_ASK_TIMEOUT } from "../../src/rpc/rpc-service.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
@@ -36,7 +37,7 @@ describe("a caller", () => {
   let answer: Answer;
   let deadLetters: DeadLetters;
 
-  const probe = (filters?: CallFilters) => {
+  const probe = (filters?: CallFilters, messages?: MessageChannel) => {
     const service: RpcService = {
       defaultTimeout: DEFAULT_ASK_TIMEOUT,
       deadLetters,
@@ -48,6 +49,7 @@ describe("a caller", () => {
           sent.push(envelope);
           return answer(envelope);
         },
+        ...(messages === undefined ? {} : { messages }),
       }),
     };
     const factory = new GatewayFactory(outsideCaller({ rpcService: service, clock, ids: systemIds }));
@@ -116,6 +118,28 @@ describe("a caller", () => {
       expect(sent.map(({ remainingMillis }) => remainingMillis)).toEqual([200, 200]);
       one.abort();
       expect(await calls).toMatchObject([{ reason: { code: "CANCELLED" } }, { reason: { code: "CANCELLED" } }]);
+    });
+
+    it("leaves calls of a method one head, and their cancels another: a session remembers each", () => {
+      const heads = new Set<MessageHead>();
+      const messages: MessageChannel = {
+        turnMillis: undefined,
+        keepsInMemory: false,
+        capture: () => "[]",
+        post: ({ head }) => void heads.add(head),
+      };
+      const gateway = probe(undefined, messages);
+      for (let made = 0; made < 5; made += 1) {
+        const abort = new AbortController();
+        withOptions(gateway, { signal: abort.signal })
+          .add(1)
+          .catch(() => undefined);
+        abort.abort();
+      }
+      expect([...heads].map(({ kind, method }) => [kind, method])).toEqual([
+        ["ask", "add"],
+        ["cancel", "add"],
+      ]);
     });
 
     it("refuses what is no gateway", () => {
