@@ -206,6 +206,8 @@ export class JobInlets {
   ): void {
     const { storage } = this.#parts;
     const { records, bytes, producer } = batch;
+    // Its object may have been there, and been read, long before its row.
+    this.#discardedFor = undefined;
     const state = this.#inlet(inlet);
     storage.put(`inlet-batch/${inlet}/${String(state.batches).padStart(BATCH_DIGITS, "0")}`, { records, bytes });
     storage.put(`inlet/${inlet}`, { ...state, batches: state.batches + 1, records: state.records + records });
