@@ -123,7 +123,8 @@ const TERMINAL = new Set(["FINISHED", "CANCELED", "FAILED"]);
 
 function drawTitle({ job, sure }) {
   const cancellable = !TERMINAL.has(job.state) && job.state !== "CANCELLING";
-  return h("div", { class: "title" }, h("div", null, h("h2", null, job.name), stateOf(job.state), h("span", { class: "mono soft" }, job.id)),
+  return h("div", { class: "title" }, h("div", null, h("h2", null, job.name), stateOf(job.state),
+    job.quiescent ? h("span", { class: "soft" }, "asleep") : undefined, h("span", { class: "mono soft" }, job.id)),
     cancellable ? h("button", { type: "button", "data-cancel": job.id, class: sure ? "sure" : undefined }, sure ? "Yes, cancel it" : "Cancel") : undefined);
 }
 

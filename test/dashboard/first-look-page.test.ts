@@ -83,14 +83,18 @@ describe("the page in a browser, on the REST API", () => {
   const HOSTILE = '<img src="x" onerror="alert(1)">';
 
   /** A page on a cluster with one running job, which can be made to end. */
-  async function open(overrides: Partial<RestServices> = {}, jobName = "quakes") {
+  async function open(overrides: Partial<RestServices> = {}, jobName = "quakes", quiescent = false) {
     const cluster = new InMemoryCluster();
     const { dispatcher } = cluster;
     const rest = restHarness({
       dispatcher: () => ({
         ...dispatcher,
         requestMultipleJobDetails: async () => [{ ...jobDetails(), name: jobName }],
-        requestJob: async (jobId) => ({ ...(await dispatcher.requestJob(jobId)), name: jobName }),
+        requestJob: async (jobId) => ({
+          ...(await dispatcher.requestJob(jobId)),
+          name: jobName,
+          ...(quiescent && { quiescent }),
+        }),
         // Ends the stream of rows.
         requestJobStatus: async () => "FINISHED",
       }),
@@ -118,6 +122,13 @@ describe("the page in a browser, on the REST API", () => {
       expect(job).toContain(part);
     }
     expect(page.element("job").querySelectorAll("[data-vertex]")).toHaveLength(2);
+  });
+
+  it("says of a job that sleeps that it does", async () => {
+    const awake = await open();
+    expect(awake.text("job")).not.toContain("asleep");
+    const asleep = await open({}, "quakes", true);
+    expect(asleep.text("job")).toMatch(/RUNNING\s*asleep/);
   });
 
   it("shows the last 20 committed rows, the newest first", async () => {
