@@ -14,6 +14,8 @@ import type { MessageCause } from "./session-protocol.ts";
 /** What a reply without a value counts as. */
 const SMALL = 16;
 
+const NO_ARGS: readonly WireValue[] = [];
+
 /** A head as a session's decoder keeps it. */
 export interface SessionHead {
   readonly head: MessageHead;
@@ -42,10 +44,10 @@ export interface RequestParts {
 export class SessionRequest implements IncomingMessage {
   readonly number: number;
   readonly sound: boolean;
-  readonly args: readonly WireValue[];
   readonly argumentBytes: number;
   readonly remainingMillis: number | null;
   readonly receivedMillis: number;
+  #args: readonly WireValue[];
   readonly #address: string;
   readonly #head: SessionHead;
   readonly #tail: number;
@@ -66,12 +68,17 @@ export class SessionRequest implements IncomingMessage {
     this.#head = head;
     this.number = parts.number;
     this.sound = parts.sound;
-    this.args = parts.args;
+    this.#args = parts.args;
     this.argumentBytes = parts.argumentBytes;
     this.remainingMillis = parts.remainingMillis;
     this.receivedMillis = parts.receivedMillis;
     this.#tail = parts.tail;
     this.#cause = parts.cause;
+  }
+
+  /** None any more of one that was answered well: it is kept until the answer has arrived. */
+  get args(): readonly WireValue[] {
+    return this.#args;
   }
 
   get head(): MessageHead {
@@ -135,6 +142,7 @@ export class SessionRequest implements IncomingMessage {
   answer(by: Answerer): void {
     if (this.#answered) return;
     this.#answered = true;
+    if (this.error === undefined) this.#args = NO_ARGS;
     this.epoch = by.epoch;
     this.incarnation = by.incarnation;
     this.#onAnswer?.(this);

@@ -2,8 +2,16 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { milliseconds } from "../../../src/common/duration.ts";
 import type { ReplyEnvelope } from "../../../src/rpc/envelope/v1.ts";
+import type { Epoch, Incarnation } from "../../../src/rpc/index.ts";
+import { BatchDecoder } from "../../../src/rpc/session/batch-decoder.ts";
+import { BatchEncoder } from "../../../src/rpc/session/batch-encoder.ts";
+import { Conversation } from "../../../src/rpc/session/conversation.ts";
+import type { Recipient } from "../../../src/rpc/session/conversation.ts";
+import { ForwardedEnvelope } from "../../../src/rpc/session/forwarded-envelope.ts";
 import { MAX_QUEUED_MESSAGES } from "../../../src/rpc/session/session-channel.ts";
-import { microtasks, request, SessionWorld, settled } from "./session-world.ts";
+import type { PackedFrame } from "../../../src/rpc/session/session-protocol.ts";
+import type { SessionRequest } from "../../../src/rpc/session/session-request.ts";
+import { ADDRESS, microtasks, request, SessionWorld, settled } from "./session-world.ts";
 
 function nextOf<T>(stream: fc.Stream<T>): T {
   const { value, done } = stream.next();
@@ -56,6 +64,32 @@ describe("SessionChannel", () => {
     const replies = await Promise.all(values.map((_, index) => world.channel.send(request("v", { args: [index] }))));
     expect(replies.map(valueOf)).toEqual(values);
     expect(Object.is(valueOf(replies[3]!), -0)).toBe(true);
+  });
+
+  it("keeps of an answered message only the answer, until that has arrived", () => {
+    const seen: SessionRequest[] = [];
+    const by = { epoch: 1 as Epoch, incarnation: 1 as Incarnation };
+    const recipient: Recipient = {
+      address: ADDRESS,
+      accept: (message) => {
+        seen.push(message);
+        message.capture(message.args[0], "Echo.echo");
+        message.answer(by);
+      },
+      receive: () => Promise.reject(new Error("not expected")),
+      identity: () => by,
+      now: () => 0,
+      run: (_nowMillis, body) => body(),
+    };
+    const conversation = new Conversation(recipient, "life");
+    const [envelope, decoder] = [request("c:1", { args: ["a", "large one"] }), new BatchDecoder(ADDRESS)];
+    const parts = { args: '["a","large one"]', repeatable: false, nowMillis: 0 };
+    const message = new ForwardedEnvelope(envelope, parts, { resolve: () => undefined, reject: () => undefined });
+    message.number = 1;
+    const answer = conversation.batch(new BatchEncoder().encode([message], { nowMillis: 0, received: [] }), decoder);
+    expect(seen.map(({ args, json }) => ({ args, json }))).toEqual([{ args: [], json: '"a"' }]);
+    conversation.resume();
+    expect(conversation.replies([])).toEqual([expect.any(String), (answer as PackedFrame)[1]]);
   });
 
   it("callers out of step share batches: at most two are in flight", async () => {
