@@ -79,7 +79,8 @@ export async function submit(context: CommandContext, file: string, options: Sub
     formatSeconds(job.duration),
     plural(job.checkpoints, "checkpoint"),
     plural(job.restarts, "restart"),
-    plural(rowCount, "row"),
+    // A job whose sinks write objects has no rows to show.
+    ...(rowCount === 0 && job.recordsOut > 0 ? [] : [plural(rowCount, "row")]),
   ].join(", ");
   if (options.json) context.out.line(JSON.stringify({ job, rows: rows.map((row): unknown => JSON.parse(row)) }));
   if (job.state === "FINISHED") {

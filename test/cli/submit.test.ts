@@ -32,6 +32,8 @@ class Platform {
   readonly canceled: string[] = [];
   readonly clock = new ManualClock(NOW);
   end: Partial<ExecutionGraphInfo> = { status: "FINISHED" };
+  /** Whether its jobs collect rows; else their sinks write elsewhere. */
+  collects = true;
   readonly harness = restHarness({
     dispatcher: () => ({
       ...this.cluster.dispatcher,
@@ -43,7 +45,7 @@ class Platform {
       },
       submitJob: async (submission) => {
         const result = await this.cluster.dispatcher.submitJob(submission);
-        await this.#commit(result.jobId);
+        if (this.collects) await this.#commit(result.jobId);
         return result;
       },
     }),
@@ -102,6 +104,15 @@ describe("submit", () => {
     expect(err.text).toContain("✔ job uploaded");
     expect(err.text).toContain(`job ${submission?.jobId}`);
     expect(err.lines.at(-1)).toMatch(/✔ FINISHED +[\d.]+ s, 2 checkpoints, 1 restart, 2 rows$/);
+  });
+
+  it("counts no rows of a job that collects none", async () => {
+    const platform = new Platform();
+    platform.collects = false;
+    const { out, err, run } = command(platform);
+    await run();
+    expect(out.text).toBe("");
+    expect(err.lines.at(-1)).toMatch(/✔ FINISHED +[\d.]+ s, 2 checkpoints, 1 restart$/);
   });
 
   it("with --json prints one value with job and rows, and nothing else", async () => {
