@@ -1,8 +1,10 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { toErrorData } from "../../src/common/exceptions.ts";
 import { systemIds } from "../../src/common/ids.ts";
 import { silentLogger } from "../../src/common/log.ts";
 import {
   DeadLetters,
+  FencingTokenException,
   milliseconds,
   SluiceException,
   UnknownMessageException,
@@ -15,7 +17,7 @@ import type { MessageChannel, MessageHead } from "../../src/rpc/ports/rpc-channe
 import { outsideCaller } from "../../src/rpc/outside-caller.ts";
 import { DEFAULT_ASK_TIMEOUT } from "../../src/rpc/rpc-service.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
-import { ProbeGateway } from "../fixtures/rpc/probe-gateways.ts";
+import { FencedProbeGateway, ProbeGateway } from "../fixtures/rpc/probe-gateways.ts";
 
 type Answer = (envelope: RequestEnvelope) => Promise<ReplyEnvelope>;
 
@@ -37,7 +39,10 @@ describe("a caller", () => {
   let answer: Answer;
   let deadLetters: DeadLetters;
 
-  const probe = (filters?: CallFilters, messages?: MessageChannel) => {
+  const probe = (filters?: CallFilters, messages?: MessageChannel) =>
+    serviceOf(filters, messages).gateway(ProbeGateway, "probe");
+
+  const serviceOf = (filters?: CallFilters, messages?: MessageChannel): RpcService => {
     const service: RpcService = {
       defaultTimeout: DEFAULT_ASK_TIMEOUT,
       deadLetters,
@@ -53,7 +58,7 @@ describe("a caller", () => {
       }),
     };
     const factory = new GatewayFactory(outsideCaller({ rpcService: service, clock, ids: systemIds }));
-    return service.gateway(ProbeGateway, "probe");
+    return service;
   };
 
   beforeEach(() => {
@@ -105,6 +110,72 @@ describe("a caller", () => {
       expect(await withOptions(probe(), { signal: abort.signal }).add(1)).toBe(5);
       abort.abort();
       expect(sent).toHaveLength(1);
+    });
+  });
+
+  describe("of an endpoint whose epoch rises with every message", () => {
+    let epoch: number;
+    const kinds = () => sent.map((envelope) => [envelope.kind, envelope.epoch]);
+
+    beforeEach(() => {
+      epoch = 0;
+      answer = (envelope) => {
+        epoch += 1;
+        const reply = { ...replyTo(envelope), epoch: epoch as Epoch };
+        if (envelope.kind === "handshake") return Promise.resolve(reply);
+        const error = toErrorData(new FencingTokenException("too low"));
+        const { version, id, address, incarnation } = reply;
+        return Promise.resolve({ version, id, address, incarnation, epoch: reply.epoch, outcome: "error", error });
+      };
+    });
+
+    it("asks once more, under another id, and is told of the failure once", async () => {
+      const seen: unknown[] = [];
+      const service = serviceOf({ outgoing: [() => (result) => void seen.push(result.ok)] });
+      const call = service.gateway(FencedProbeGateway, "fenced").noted();
+      await expect(call).rejects.toMatchObject({ code: "FENCING_TOKEN" });
+      expect(kinds()).toEqual([
+        ["handshake", null],
+        ["ask", 1],
+        ["ask", 2],
+      ]);
+      expect(new Set(sent.map(({ id }) => id)).size).toBe(3);
+      expect(seen).toEqual([false]);
+      expect(clock.pending).toBe(0);
+    });
+
+    it("cancels what it asked last", async () => {
+      const refuse = answer;
+      answer = (envelope) => (envelope.epoch === 2 ? new Promise(() => undefined) : refuse(envelope));
+      const abort = new AbortController();
+      const gateway = withOptions(serviceOf().gateway(FencedProbeGateway, "fenced"), { signal: abort.signal });
+      const call = Promise.allSettled([gateway.noted()]);
+      await clock.settle();
+      abort.abort();
+      expect(await call).toMatchObject([{ status: "rejected", reason: { code: "CANCELLED" } }]);
+      expect(kinds().at(-1)).toEqual(["cancel", 2]);
+      expect(sent.at(-1)?.id).toBe(sent.at(-2)?.id);
+      expect(clock.pending).toBe(0);
+    });
+
+    it("sends nothing once more whose caller has stopped waiting", async () => {
+      const held = Promise.withResolvers<void>();
+      const refuse = answer;
+      answer = async (envelope) => {
+        if (envelope.kind === "ask") await held.promise;
+        return refuse(envelope);
+      };
+      const service = serviceOf();
+      const gateway = withOptions(service.gateway(FencedProbeGateway, "fenced"), { timeout: milliseconds(5) });
+      const call = Promise.allSettled([gateway.noted()]);
+      await clock.advance(6);
+      expect(await call).toMatchObject([{ status: "rejected", reason: { code: "TIMEOUT" } }]);
+      held.resolve();
+      await clock.settle();
+      expect(kinds()).toEqual([
+        ["handshake", null],
+        ["ask", 1],
+      ]);
     });
   });
 
