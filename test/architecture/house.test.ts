@@ -14,10 +14,10 @@ const CODE_FOLDERS = ["src", "test", "scripts", "examples", "bench"];
 
 /**
  * Lines of code: tests, blank lines and comments aside. Over its budget, something is written twice or is a library's. The actor layer was
- * planned at 6,000; sessions, the HTTP service over requests and WebSockets, replay and cron made it 10,000 (docs/architecture.md).
+ * planned at 6,000; sessions, the HTTP service over requests and WebSockets, the message log, replay and cron made it 10,500 (docs/architecture.md).
  */
 const LINE_BUDGETS: readonly { readonly layers: readonly Layer[]; readonly lines: number }[] = [
-  { layers: ["common", "rpc", "transport", "storage"], lines: 10_000 },
+  { layers: ["common", "rpc", "transport", "storage"], lines: 10_500 },
   { layers: ["runtime"], lines: 12_000 },
   { layers: ["streaming", "connectors"], lines: 12_000 },
   { layers: ["rest", "client", "cli"], lines: 8_000 },
