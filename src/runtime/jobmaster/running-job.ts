@@ -246,9 +246,10 @@ export class RunningJob {
    */
   registerTaskManager(taskManager: RegisteredTaskManager, tasks: readonly RunningTask[]): boolean {
     const { resourceId } = taskManager.registration;
-    if (this.isRegistered(taskManager.registration)) return true;
-    if (this.#taskManagers.isSuperseded(taskManager)) return false;
-    if (this.#taskManagers.get(resourceId) !== undefined) {
+    const known = this.#taskManagers.get(resourceId);
+    if (known !== undefined) {
+      if (known.registration.instanceId === taskManager.registration.instanceId) return true;
+      if (this.#taskManagers.isSuperseded(taskManager)) return false;
       const cause = new SluiceException(
         "TASK_MANAGER",
         `TaskExecutor ${resourceId} lost its memory and registered anew`,

@@ -10,7 +10,7 @@ interface PooledSlot extends AssignedSlot {
 export class SlotPool {
   /** Slots the job needs. */
   readonly required: number;
-  /** By TaskExecutor: a report for one must not look at the slots of all. */
+  /** By TaskExecutor, each's in order: a report for one must not look at the slots of all. */
   readonly #slots = new Map<ResourceID, PooledSlot[]>();
   #size = 0;
 
@@ -33,14 +33,18 @@ export class SlotPool {
    */
   offer(location: ResourceID, offers: readonly SlotOffer[], takeAll: boolean): readonly SlotOffer[] {
     const here = this.#slots.get(location) ?? [];
+    const held = here.slice();
     const accepted = offers.filter(({ allocationId, slotIndex }) => {
-      if (here.some((held) => held.allocationId === allocationId)) return true;
+      if (held.some((slot) => slot.allocationId === allocationId)) return true;
       if (!takeAll && this.#size >= this.required) return false;
-      here.push({ allocationId, location, slotIndex });
+      held.push({ allocationId, location, slotIndex });
       this.#size += 1;
       return true;
     });
-    if (here.length > 0) this.#slots.set(location, here);
+    if (held.length > here.length) {
+      // Without the room that a list that grew has: there are as many of them as TaskExecutors.
+      this.#slots.set(location, held.sort((left, right) => left.slotIndex - right.slotIndex).slice());
+    }
     return accepted;
   }
 
@@ -107,8 +111,7 @@ export class SlotPool {
     for (const slot of occupied) if (slot !== undefined) inUse.add(slot.allocationId);
     const free: PooledSlot[] = [];
     for (const location of [...this.#slots.keys()].sort()) {
-      const here = this.#slots.get(location)?.filter(({ allocationId }) => !inUse.has(allocationId)) ?? [];
-      free.push(...here.sort((left, right) => left.slotIndex - right.slotIndex));
+      for (const slot of this.#slots.get(location) ?? []) if (!inUse.has(slot.allocationId)) free.push(slot);
     }
     return free;
   }

@@ -73,7 +73,7 @@ export class TaskOperations {
 
   /** Best effort: a heartbeat shows whether one is still there (DEP-06). */
   cancelStray(location: ResourceID, attemptIds: readonly ExecutionAttemptID[]): void {
-    const gateway = this.#taskManagers.get(location)?.gateway;
+    const gateway = attemptIds.length === 0 ? undefined : this.#taskManagers.get(location)?.gateway;
     if (gateway === undefined) return;
     for (const attemptId of attemptIds) {
       this.#services.whenSettled(gateway.cancelTask(attemptId, this.#services.jobMasterId), ignore, ignore);
