@@ -11,7 +11,8 @@ export type BatchItem = Pick<
 
 /** Writes the batches of one session: what its messages have in common is told once. */
 export class BatchEncoder {
-  readonly #positions = new Map<MessageHead, number>();
+  // Weakly: heads of what a border forwards are new with every message.
+  readonly #positions = new WeakMap<MessageHead, number>();
   // By what they say: another head may say the same.
   readonly #known = new Map<string, number>();
   #newHeads: MessageHead[] = [];
