@@ -17,7 +17,7 @@ export interface GatewayCaller {
   readonly peers: PeerTracker;
   /** Undefined for a caller that is no endpoint; the same object while it says the same. */
   readonly sender: SenderIdentity | undefined;
-  /** What time it is; in a turn, the turn's. */
+  /** What time it is. */
   now(): number;
   /** Of the running turn. */
   context(): CallContext;

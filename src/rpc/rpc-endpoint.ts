@@ -138,7 +138,8 @@ export abstract class RpcEndpoint {
       get sender() {
         return self();
       },
-      now: () => mainThread.now(),
+      // Not the turn's: a call that a long turn makes at its end waits as long as any.
+      now: () => clock.now(),
       context: () => mainThread.turn?.work.context ?? ROOT_CONTEXT,
       requestIdPrefix: `${address}@${identity.incarnation}:`,
       nextRequestNumber: () => (this.#requests += 1),
