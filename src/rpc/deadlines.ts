@@ -51,8 +51,8 @@ export class Deadlines {
     entry.instant = undefined;
     instant.waiting -= 1;
     if (instant.waiting > 0) return;
-    const index = this.#instants.indexOf(instant);
-    if (index >= 0) this.#instants.splice(index, 1);
+    if (this.#instants.at(-1) === instant) this.#instants.pop();
+    else this.#removeInstant(instant);
     // A timer that is early finds nothing and is set again.
     if (this.#instants.length > 0 || this.#mayLeave) return;
     this.#timer?.cancel();
@@ -65,8 +65,15 @@ export class Deadlines {
     const known = this.#instants[index - 1];
     if (known?.millis === millis) return known;
     const instant: Instant = { millis, entries: [], waiting: 0 };
-    this.#instants.splice(index, 0, instant);
+    // Most are later than all others.
+    if (index === this.#instants.length) this.#instants.push(instant);
+    else this.#instants.splice(index, 0, instant);
     return instant;
+  }
+
+  #removeInstant(instant: Instant): void {
+    const index = this.#instants.indexOf(instant);
+    if (index >= 0) this.#instants.splice(index, 1);
   }
 
   #arm(millis: number, nowMillis: number): void {

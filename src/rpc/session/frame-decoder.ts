@@ -32,14 +32,17 @@ export function parseFrame(value: unknown): ReplyFrame {
 
 /** Answers `message` by the frame of it alone. @returns the frame's number. @throws UnknownMessageException if it is none. */
 export function readReply(text: string, message: OutgoingMessage): number {
-  const [frame, epoch, incarnation, value] = parts(parsedJson(text));
+  const fields = parts(parsedJson(text));
+  const frame = fields[0];
+  const epoch = fields[1];
+  const incarnation = fields[2];
   if (!isInteger(frame)) throw malformed("frame");
   if (!isInteger(epoch)) throw malformed("epochs");
   if (!isInteger(incarnation)) throw malformed("incarnations");
   if (message.answered) return frame;
   message.answered = true;
   // Numbers of the callee's; JSON admits wire values only.
-  message.replied({ epoch: epoch as Epoch, incarnation: incarnation as Incarnation }, value as WireValue);
+  message.replied({ epoch: epoch as Epoch, incarnation: incarnation as Incarnation }, fields[3] as WireValue);
   return frame;
 }
 

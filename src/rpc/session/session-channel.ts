@@ -186,9 +186,13 @@ export class SessionChannel implements RpcChannel, MessageChannel {
       this.#queuedBytes -= queuedBytes(message);
       count += 1;
     }
-    const taken = this.#queue.slice(0, count);
-    this.#queue = count === this.#queue.length ? [] : this.#queue.slice(count);
-    return taken;
+    const queue = this.#queue;
+    if (count === queue.length) {
+      this.#queue = [];
+      return queue;
+    }
+    this.#queue = queue.slice(count);
+    return queue.slice(0, count);
   }
 
   #dispatch(messages: readonly OutgoingMessage[]): void {
@@ -221,7 +225,7 @@ export class SessionChannel implements RpcChannel, MessageChannel {
   }
 
   #encodeAlone(encoder: BatchEncoder, messages: readonly OutgoingMessage[]): PackedMessage | undefined {
-    const [message] = messages;
+    const message = messages[0];
     if (messages.length !== 1 || message === undefined || message.ranIn !== undefined) return undefined;
     const nowMillis = this.#options.clock.now();
     const text = encoder.encodeMessage(message, { nowMillis, received: this.#received });
@@ -271,7 +275,7 @@ export class SessionChannel implements RpcChannel, MessageChannel {
 
   /** @throws UnknownMessageException if it is no frame. */
   #apply(value: unknown, messages: readonly OutgoingMessage[]): ReplyFrame | undefined {
-    const [alone] = messages;
+    const alone = messages[0];
     if (typeof value === "string" && messages.length === 1 && alone !== undefined) {
       this.#received.push(readReply(value, alone));
       return undefined;
