@@ -21,7 +21,7 @@ interface Options {
 
 /** Fewer rounds, or shorter ones, prove that the harness works and nothing else: they are not kept as results. */
 const ROUNDS = 5;
-const MILLIS = 300;
+const MILLIS = 1_000;
 
 function positiveInteger(text: string): number {
   const value = Number(text);

@@ -9,10 +9,10 @@ export class DurableObjectDatabase implements SqlDatabase {
   }
 
   exec(sql: string, ...bindings: readonly SqlValue[]): readonly SqlRow[] {
-    return this.#storage.sql
-      .exec(sql, ...bindings)
-      .toArray()
-      .map(fromPlatform);
+    const rows: PlatformRow[] = this.#storage.sql.exec(sql, ...bindings).toArray();
+    for (let index = 0; index < rows.length; index += 1) fromPlatform(rows[index]);
+    // Blobs are what fromPlatform made of them.
+    return rows as SqlRow[];
   }
 
   transactionSync<T>(body: () => T): T {
@@ -25,11 +25,12 @@ export class DurableObjectDatabase implements SqlDatabase {
   }
 }
 
-/** Blobs arrive as ArrayBuffers. */
-function fromPlatform(row: Record<string, SqlStorageValue>): SqlRow {
-  const result: Record<string, SqlValue> = {};
-  for (const [column, value] of Object.entries(row)) {
-    result[column] = value instanceof ArrayBuffer ? new Uint8Array(value) : value;
+type PlatformRow = Record<string, SqlStorageValue | Uint8Array>;
+
+/** Blobs arrive as ArrayBuffers. The row is nobody else's. */
+function fromPlatform(row: PlatformRow | undefined): void {
+  for (const column in row) {
+    const value = row[column];
+    if (value instanceof ArrayBuffer) row[column] = new Uint8Array(value);
   }
-  return result;
 }
