@@ -76,11 +76,14 @@ async function requireOutput(
       const read = checkpoints.positionOf(endedWith);
       violations.require(counted === read, `${what}: drained after ${read} records, its rows are of ${counted}`);
     }
-  } else if (status === "FINISHED" && endedWith === undefined) {
+  } else {
     // What was pending in the savepoint is committed by the other job too, though this one may have gone back behind it.
-    const forked = savepoint?.location !== undefined && savepoint.wish.sequel === "resume";
-    requireEqual(cluster, { what, rows: forked ? [...new Set(rows)] : rows, expected });
-  } else if (savepoint?.wish.afterwards !== "drain") requirePart(cluster, { what, rows, expected });
+    const { afterwards, sequel } = savepoint?.wish ?? {};
+    const forked = savepoint?.location !== undefined && afterwards === "go-on" && sequel === "resume";
+    const own = { what, rows: forked ? [...new Set(rows)] : rows, expected };
+    if (status === "FINISHED" && endedWith === undefined) requireEqual(cluster, own);
+    else if (afterwards !== "drain") requirePart(cluster, own);
+  }
   const resumed = savepoint?.wish.sequel === "resume";
   if (savepoint?.location === undefined || resumed) return;
   if (savepoint.wish.sequel === "dispose") checkpoints.disposed(savepoint.location);

@@ -11,6 +11,10 @@ const SEEDS: readonly (readonly [seed: number, showed: string])[] = [
   [86, "a late answer that a job is over makes the Dispatcher forget its result"],
   [190, "an alarm whose writes were lost must ring again"],
   [201, "a disposal that failed half way left state behind that nobody could dispose of"],
+  [
+    3_144,
+    "a job that was cancelled after another one had gone on from its savepoint has given pending rows twice, as it may",
+  ],
   [20_229, "a pushed batch that was read before its row was there is kept for ever by a job that sleeps"],
   [231, "a task that ends in a slot that was freed is reported by nobody, and the job waits for it for ever"],
 ];
