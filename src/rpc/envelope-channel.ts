@@ -1,7 +1,7 @@
 import type { Clock } from "../common/clock.ts";
 import type { RequestEnvelope } from "./envelope/v1.ts";
 import type { CapturedArguments, MessageChannel, OutgoingMessage, RpcChannel } from "./ports/rpc-channel.ts";
-import { captureArguments } from "./rpc-invocation.ts";
+import { captureArguments } from "./message-capture.ts";
 
 /** Carries each message as an envelope of its own. */
 export class EnvelopeChannel implements MessageChannel {

@@ -1,21 +1,14 @@
 import { toErrorData } from "../common/exceptions.ts";
 import type { WireValue } from "../common/wire-value.ts";
 import { ENVELOPE_VERSION } from "./envelope/v1.ts";
-import type { MessageKind, ReplyEnvelope, RequestEnvelope } from "./envelope/v1.ts";
+import type { ReplyEnvelope, RequestEnvelope } from "./envelope/v1.ts";
 import type { Answerer } from "./fencing/answerer.ts";
-import type { Epoch, SenderIdentity } from "./fencing/epoch.ts";
+import type { MessageHead } from "./ports/rpc-channel.ts";
 import type { ServedMethod } from "./served-method.ts";
-import { captureResult } from "./rpc-invocation.ts";
+import { captureResult } from "./message-capture.ts";
 
 /** What a message says of itself, or many messages of one session alike. */
-export interface IncomingHead {
-  readonly kind: MessageKind;
-  readonly gateway: string;
-  readonly gatewayVersion: number;
-  readonly method: string;
-  readonly epoch: Epoch | null;
-  readonly sender: SenderIdentity | null;
-}
+export type IncomingHead = Omit<MessageHead, "version" | "idPrefix">;
 
 /** A message whose form was checked already, however it travelled. Answered exactly once. */
 export interface IncomingMessage {

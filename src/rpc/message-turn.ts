@@ -14,7 +14,7 @@ import { Later } from "./later.ts";
 import type { MainThread, Work } from "./main-thread.ts";
 import type { Journal } from "./message-log/journal.ts";
 import type { OpenStreams, StreamRequest } from "./open-streams.ts";
-import { invocationText } from "./rpc-invocation.ts";
+import { invocationText } from "./message-capture.ts";
 import type { ServedMethod } from "./served-method.ts";
 import type { Outcome } from "./turn.ts";
 

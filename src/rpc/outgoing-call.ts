@@ -16,7 +16,7 @@ import {
 import type { Epoch } from "./fencing/epoch.ts";
 import type { Answerer } from "./fencing/answerer.ts";
 import type { CapturedArguments, MessageHead, OutgoingMessage } from "./ports/rpc-channel.ts";
-import { invocationText } from "./rpc-invocation.ts";
+import { invocationText } from "./message-capture.ts";
 import type { HeldAction } from "./turn.ts";
 
 /** A method as its gateway's caller knows it: what all calls of it have in common. */
@@ -133,7 +133,8 @@ export abstract class OutgoingCall implements OutgoingMessage, HeldAction {
 
   /** `ask(Counter.increment(number))`: types, never values (contract G10). */
   text(): string {
-    const { kind, gateway, name } = this.method;
+    const { kind, gateway, name, what } = this.method;
+    if (kind === "handshake") return what();
     const args: unknown = typeof this.args === "string" ? JSON.parse(this.args) : this.args.values;
     return invocationText(gateway, name, { kind, args: Array.isArray(args) ? args : [] });
   }

@@ -38,6 +38,7 @@ describe("a caller", () => {
   let sent: RequestEnvelope[];
   let answer: Answer;
   let deadLetters: DeadLetters;
+  let connect: () => Promise<unknown> = () => Promise.reject(new Error("no service"));
 
   const probe = (filters?: CallFilters, messages?: MessageChannel) =>
     serviceOf(filters, messages).gateway(ProbeGateway, "probe");
@@ -58,6 +59,7 @@ describe("a caller", () => {
       }),
     };
     const factory = new GatewayFactory(outsideCaller({ rpcService: service, clock, ids: systemIds }));
+    connect = () => factory.connect(ProbeGateway, "probe");
     return service;
   };
 
@@ -81,6 +83,15 @@ describe("a caller", () => {
     await expect(probe().add(1)).rejects.toMatchObject({ code: "UNKNOWN_MESSAGE" });
     expect(clock.now()).toBe(0);
     expect(clock.pending).toBe(0);
+  });
+
+  it("names a handshake by gateway and version when it times out", async () => {
+    answer = () => new Promise(() => undefined);
+    probe();
+    const connecting = Promise.allSettled([connect()]);
+    await clock.advance(10_001);
+    const message: unknown = expect.stringMatching(/^handshake\(.+ version \d+\) to probe timed out/);
+    expect(await connecting).toMatchObject([{ reason: { code: "TIMEOUT", message } }]);
   });
 
   describe("that aborts", () => {

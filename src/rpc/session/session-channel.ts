@@ -4,7 +4,7 @@ import type { SluiceException } from "../../common/exceptions.ts";
 import type { ReplyEnvelope, RequestEnvelope } from "../envelope/v1.ts";
 import { RecipientUnreachableException, RpcOverloadedException } from "../exceptions.ts";
 import type { CapturedArguments, MessageChannel, OutgoingMessage, RpcChannel } from "../ports/rpc-channel.ts";
-import { captureArguments, requireMessageSize } from "../rpc-invocation.ts";
+import { captureArguments, requireMessageSize } from "../message-capture.ts";
 import { MAX_BATCH_MESSAGES } from "./batch-decoder.ts";
 import { BatchEncoder } from "./batch-encoder.ts";
 import { parseFrame, readFrame, readReply } from "./frame-decoder.ts";

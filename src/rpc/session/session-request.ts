@@ -6,7 +6,7 @@ import type { Answerer } from "../fencing/answerer.ts";
 import type { IncomingMessage } from "../incoming-message.ts";
 import { NO_TAIL } from "../ports/rpc-channel.ts";
 import type { MessageHead } from "../ports/rpc-channel.ts";
-import { captureResult, requireMessageSize } from "../rpc-invocation.ts";
+import { captureResult, requireMessageSize } from "../message-capture.ts";
 import type { ServedMethod } from "../served-method.ts";
 import { jsonBytes, plainJson } from "./plain-json.ts";
 import type { MessageCause } from "./session-protocol.ts";

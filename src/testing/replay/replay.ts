@@ -11,7 +11,7 @@ import type { Answers, Cause, LoggedMessage, LoggedOutcome } from "../../rpc/mes
 import type { StoredMessageLog } from "../../rpc/message-log/message-ring.ts";
 import { RpcEndpoint } from "../../rpc/rpc-endpoint.ts";
 import type { EndpointInternals } from "../../rpc/rpc-endpoint.ts";
-import { captureResult } from "../../rpc/rpc-invocation.ts";
+import { captureResult } from "../../rpc/message-capture.ts";
 import { SqliteDatabase } from "../../storage/sqlite/sqlite-database.ts";
 import { loadStorage } from "./load-storage.ts";
 import { readMessageLog } from "./recorded-log.ts";

@@ -1,5 +1,5 @@
 import type { CapturedArguments, MessageChannel, OutgoingMessage } from "../../rpc/ports/rpc-channel.ts";
-import { captureArguments } from "../../rpc/rpc-invocation.ts";
+import { captureArguments } from "../../rpc/message-capture.ts";
 
 const RESOLVED = Promise.resolve();
 

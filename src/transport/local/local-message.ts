@@ -4,7 +4,7 @@ import type { Answerer } from "../../rpc/fencing/answerer.ts";
 import type { IncomingMessage } from "../../rpc/incoming-message.ts";
 import { NO_TAIL } from "../../rpc/ports/rpc-channel.ts";
 import type { MessageHead, OutgoingMessage } from "../../rpc/ports/rpc-channel.ts";
-import { captureResult } from "../../rpc/rpc-invocation.ts";
+import { captureResult } from "../../rpc/message-capture.ts";
 import type { ServedMethod } from "../../rpc/served-method.ts";
 
 /** A message that does not leave its process: the callee's side of what the caller made. */
