@@ -2,7 +2,7 @@ import { judge } from "../rpc/report/row.ts";
 import type { Row } from "../rpc/report/row.ts";
 import { median, percentile } from "../rpc/report/statistics.ts";
 import { CORE_PHASES } from "./core/core-result.ts";
-import type { PhaseTimes } from "./core/core-result.ts";
+import type { CorePhase, Growth } from "./core/core-result.ts";
 import { countDurableWrites } from "./counts/durable-writes.ts";
 import { countIdleInvocations } from "./counts/idle-invocations.ts";
 import { measureQuiescentJob } from "./counts/quiescent-job.ts";
@@ -34,8 +34,6 @@ const MAX_WIDE_SECONDS = 5;
 const MAX_HEAP_MEBIBYTES = 128;
 /** Old and young generation together end at the bar: going over it is a crash. */
 const HEAP_OPTIONS = ["--max-old-space-size=112", "--max-semi-space-size=5"];
-const SMALL_SUBTASKS = 1_000;
-const LARGE_SUBTASKS = 100_000;
 const MAX_GROWTH = 1.5;
 /** The size supported on Workers. */
 const SUPPORTED_SUBTASKS = 2_000;
@@ -83,20 +81,10 @@ async function wideJob(): Promise<readonly Row[]> {
   ];
 }
 
-/** A hundred jobs of 1,000 subtasks against one of 100,000, each side from the start of a process: the same work but for its width. */
+/** A hundred jobs of 1,000 subtasks against one of 100,000: the same work but for its width. */
 async function timePerSubtask({ rounds }: BenchOptions): Promise<readonly Row[]> {
-  const small: PhaseTimes[] = [];
-  const large: PhaseTimes[] = [];
-  const measure = async (subtasks: number, into: PhaseTimes[]): Promise<void> => {
-    const { phases } = await measureCore({ load: "phases", subtasks, rounds: LARGE_SUBTASKS / subtasks });
-    if (phases !== undefined) into.push(phases);
-  };
-  for (let round = 0; round < rounds; round += 1) {
-    await measure(SMALL_SUBTASKS, small);
-    await measure(LARGE_SUBTASKS, large);
-  }
-  const middle = (times: readonly PhaseTimes[], phase: keyof PhaseTimes): number =>
-    median(times.map((pass) => pass[phase]));
+  const { growth = [] } = await measureCore({ load: "growth", rounds, nodeOptions: ["--expose-gc"] });
+  const middle = (width: keyof Growth, phase: CorePhase): number => median(growth.map((pass) => pass[width][phase]));
   return CORE_PHASES.map((phase) =>
     judge(
       {
@@ -104,7 +92,7 @@ async function timePerSubtask({ rounds }: BenchOptions): Promise<readonly Row[]>
         unit: "µs",
         bar: { kind: "ratio at most", atMost: MAX_GROWTH },
       },
-      { value: middle(large, phase), baseline: middle(small, phase) },
+      { value: middle("large", phase), baseline: middle("small", phase) },
     ),
   );
 }

@@ -5,12 +5,14 @@ import type { AllocationID, ExecutionAttemptID, InstanceID, ResourceID } from ".
 import { silentLogger } from "../../../src/common/log.ts";
 import type { Epoch } from "../../../src/rpc/fencing/epoch.ts";
 import { SLOTS_PER_TASK_EXECUTOR } from "../../../src/runtime/jobgraph/job-configuration.ts";
+import type { JobGraph } from "../../../src/runtime/jobgraph/job-graph.ts";
 import type { JobMasterId } from "../../../src/runtime/jobmaster/job-master-id.ts";
 import type { JobMasterServices } from "../../../src/runtime/jobmaster/job-master-services.ts";
 import { JobMasterStorage } from "../../../src/runtime/jobmaster/job-master-storage.ts";
 import { RunningJob } from "../../../src/runtime/jobmaster/running-job.ts";
 import { MAX_CLUSTER_QUOTAS } from "../../../src/runtime/messages/cluster-quotas.ts";
 import { serializeThrowable } from "../../../src/runtime/messages/serialized-throwable.ts";
+import type { SlotOffer, TaskExecutorRegistration } from "../../../src/runtime/messages/slots.ts";
 import type { TaskExecutionState } from "../../../src/runtime/messages/task-execution-state.ts";
 import type { ResourceManagerGateway } from "../../../src/runtime/resourcemanager/resource-manager-gateway.ts";
 import type { TaskExecutorGateway } from "../../../src/runtime/taskexecutor/task-executor-gateway.ts";
@@ -28,36 +30,66 @@ const TAKEN = Promise.resolve([]);
 const PROFILE = { cpuCores: 1, memoryMegabytes: 64 };
 const ACK_METRICS = { alignmentMillis: 0, syncMillis: 0, asyncMillis: 0, startDelayMillis: 0, processedBytes: 0 };
 
+/** What a JobMaster is given, by users and by TaskExecutors. */
+export interface CoreInputs {
+  readonly jobGraph: JobGraph;
+  readonly taskExecutors: readonly {
+    readonly registration: TaskExecutorRegistration;
+    readonly offers: readonly SlotOffer[];
+  }[];
+}
+
+/** A source exchanged all to all with a sink, each of half the subtasks, and TaskExecutors with as many slots. */
+export function coreInputs(subtasks: number): CoreInputs {
+  const parallelism = subtasks / 2;
+  const jobGraph = testingJobGraph({
+    parallelism,
+    configuration: {
+      checkpointing: {
+        intervalMillis: CHECKPOINT_INTERVAL_MILLIS,
+        timeoutMillis: 600_000,
+        minPauseMillis: 0,
+        maxConcurrent: 1,
+        tolerableFailed: 0,
+        retained: 1,
+      },
+      restartStrategy: { kind: "fixed-delay", attempts: 1_000, delayMillis: RESTART_DELAY_MILLIS },
+    },
+  });
+  const { jobId } = jobGraph;
+  const taskExecutors = Array.from({ length: Math.ceil(parallelism / SLOTS_PER_TASK_EXECUTOR) }, (_, index) => {
+    const resourceId = brandId<ResourceID>(`te-${index}`);
+    const instanceId = brandId<InstanceID>(`instance-${index}`);
+    const offers = Array.from({ length: SLOTS_PER_TASK_EXECUTOR }, (__, slotIndex) => ({
+      allocationId: brandId<AllocationID>(`slot-${index}-${slotIndex}`),
+      slotIndex,
+      profile: PROFILE,
+    }));
+    return {
+      registration: { resourceId, address: resourceId, instanceId, jobId, slots: SLOTS_PER_TASK_EXECUTOR },
+      offers,
+    };
+  });
+  return { jobGraph, taskExecutors };
+}
+
 /**
- * The core of one JobMaster, whole, with simulated TaskExecutors: a source exchanged all to all with a sink, each of half
- * the subtasks. What TaskExecutors would report, the caller lets them report.
+ * The core of one JobMaster, whole, with simulated TaskExecutors. What TaskExecutors would report, the caller lets them report.
  */
 export class CoreJob {
   readonly #clock = new ManualClock(START_MILLIS);
   readonly #job: RunningJob;
-  readonly #parallelism: number;
+  readonly #subtasks: number;
+  readonly #taskExecutors: CoreInputs["taskExecutors"];
   /** By TaskExecutor. */
   readonly #tasks: (readonly ExecutionAttemptID[])[] = [];
   readonly #canceling: ExecutionAttemptID[] = [];
   readonly #triggered = new Set<number>();
 
   /** Builds the graph and its attempts. */
-  constructor(subtasks: number) {
-    this.#parallelism = subtasks / 2;
-    const jobGraph = testingJobGraph({
-      parallelism: this.#parallelism,
-      configuration: {
-        checkpointing: {
-          intervalMillis: CHECKPOINT_INTERVAL_MILLIS,
-          timeoutMillis: 600_000,
-          minPauseMillis: 0,
-          maxConcurrent: 1,
-          tolerableFailed: 0,
-          retained: 1,
-        },
-        restartStrategy: { kind: "fixed-delay", attempts: 1_000, delayMillis: RESTART_DELAY_MILLIS },
-      },
-    });
+  constructor({ jobGraph, taskExecutors }: CoreInputs) {
+    this.#subtasks = jobGraph.vertices.reduce((sum, { parallelism }) => sum + parallelism, 0);
+    this.#taskExecutors = taskExecutors;
     this.#job = new RunningJob(
       {
         services: this.#services(),
@@ -87,18 +119,9 @@ export class CoreJob {
   /** TaskExecutors register and offer their slots; all tasks are deployed and come to RUNNING. */
   async schedule(): Promise<void> {
     const gateway = this.#taskExecutor();
-    for (let index = 0; index * SLOTS_PER_TASK_EXECUTOR < this.#parallelism; index += 1) {
-      const resourceId = brandId<ResourceID>(`te-${index}`);
-      const instanceId = brandId<InstanceID>(`instance-${index}`);
-      const { jobId } = this.#job;
-      const registration = { resourceId, address: resourceId, instanceId, jobId, slots: SLOTS_PER_TASK_EXECUTOR };
+    for (const { registration, offers } of this.#taskExecutors) {
       this.#job.registerTaskManager({ registration, incarnation: 1, gateway }, []);
-      const offers = Array.from({ length: SLOTS_PER_TASK_EXECUTOR }, (_, slotIndex) => ({
-        allocationId: brandId<AllocationID>(`slot-${index}-${slotIndex}`),
-        slotIndex,
-        profile: PROFILE,
-      }));
-      this.#job.offerSlots(resourceId, offers);
+      this.#job.offerSlots(registration.resourceId, offers);
     }
     await this.#run();
   }
@@ -122,9 +145,13 @@ export class CoreJob {
     await this.#run();
   }
 
-  /** Time passes until a checkpoint is triggered. @returns its acknowledgements, one per TaskExecutor, to be sent. */
-  async trigger(): Promise<readonly (() => void)[]> {
+  /** Time passes until a checkpoint is triggered. */
+  async trigger(): Promise<void> {
     await this.#clock.advance(CHECKPOINT_INTERVAL_MILLIS);
+  }
+
+  /** The acknowledgements of the newest checkpoint, one per TaskExecutor, to be sent. */
+  acknowledgements(): readonly (() => void)[] {
     const checkpointId = Math.max(...this.#triggered);
     return this.#tasks.map((attemptIds) => {
       const acknowledgements = attemptIds.map((attemptId) => ({
@@ -146,9 +173,7 @@ export class CoreJob {
   async #run(): Promise<void> {
     await this.#clock.settle();
     const deployed = this.#tasks.reduce((sum, tasks) => sum + tasks.length, 0);
-    if (deployed !== 2 * this.#parallelism) {
-      throw new Error(`expected ${2 * this.#parallelism} deployed tasks, got ${deployed}`);
-    }
+    if (deployed !== this.#subtasks) throw new Error(`expected ${this.#subtasks} deployed tasks, got ${deployed}`);
     this.#report("INITIALIZING");
     this.#report("RUNNING");
   }

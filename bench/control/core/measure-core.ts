@@ -1,15 +1,16 @@
 /**
- * `node measure-core.ts <load> <subtasks> <rounds>`: measures the core of one JobMaster and prints the figures as JSON in the last
+ * `node measure-core.ts <load> <rounds> [subtasks]`: measures the core of one JobMaster and prints the figures as JSON in the last
  * line. A process of its own, so that its heap is its own.
  */
-import { CoreJob } from "./core-job.ts";
-import type { CorePhase, CoreResult } from "./core-result.ts";
+import { CoreJob, coreInputs } from "./core-job.ts";
+import { LARGE_SUBTASKS, SMALL_SUBTASKS } from "./core-result.ts";
+import type { CorePhase, CoreResult, Growth, PhaseTimes } from "./core-result.ts";
 
 const MILLIS_PER_SECOND = 1_000;
 const MEBIBYTE = 1024 * 1024;
 
-const [load, subtasksText, roundsText] = process.argv.slice(2);
-const [subtasks, rounds] = [Number(subtasksText), Number(roundsText)];
+const [load, roundsText, subtasksText] = process.argv.slice(2);
+const [rounds, subtasks] = [Number(roundsText), Number(subtasksText)];
 
 let peakBytes = 0;
 function sampleHeap(): void {
@@ -19,7 +20,7 @@ function sampleHeap(): void {
 /** Build, schedule, deploy, finish. */
 async function wholeJob(): Promise<CoreResult> {
   const started = performance.now();
-  const job = new CoreJob(subtasks);
+  const job = new CoreJob(coreInputs(subtasks));
   sampleHeap();
   await job.schedule();
   sampleHeap();
@@ -36,34 +37,63 @@ function cpuMicros(): number {
   return user + system;
 }
 
-/** Microseconds per subtask of each phase, over all rounds from the very first: jobs of the same sum of subtasks warm up alike. */
-async function phases(): Promise<CoreResult> {
+/**
+ * A pass: {@link LARGE_SUBTASKS}, as one job or as many. What users and TaskExecutors send is made outside of the time that is
+ * taken, and nothing that a pass before it left behind is collected in it.
+ */
+async function pass(width: number): Promise<PhaseTimes> {
   const micros: Record<CorePhase, number> = { build: 0, schedule: 0, failover: 0, checkpoint: 0 };
   const measure = async <T>(phase: CorePhase, work: () => T | Promise<T>): Promise<T> => {
     const started = cpuMicros();
     const result = await work();
-    micros[phase] += (cpuMicros() - started) / (subtasks * rounds);
+    micros[phase] += (cpuMicros() - started) / LARGE_SUBTASKS;
     return result;
   };
-  for (let round = 0; round < rounds; round += 1) {
-    const job = await measure("build", () => new CoreJob(subtasks));
+  const inputs = Array.from({ length: LARGE_SUBTASKS / width }, () => coreInputs(width));
+  collectGarbage();
+  for (const input of inputs) {
+    const job = await measure("build", () => new CoreJob(input));
     await measure("schedule", () => job.schedule());
     await measure("failover", () => job.failover());
+    await measure("checkpoint", () => job.trigger());
+    const acknowledgements = job.acknowledgements();
     await measure("checkpoint", async () => {
-      for (const acknowledge of await job.trigger()) acknowledge();
+      for (const acknowledge of acknowledgements) acknowledge();
       await job.completed(1);
     });
   }
-  return { phases: micros };
+  return micros;
+}
+
+/**
+ * Microseconds per subtask of each phase in jobs of two widths. Both are measured in one process, in turns, after a pass of
+ * each that does not count: they meet the same compiled code and a young generation of the same size. Measured from the start
+ * of a process each, the compiler is late for the one large job, which has its first phase behind it when the code is
+ * compiled, while a hundred small ones meet it from the second on.
+ */
+async function growth(): Promise<CoreResult> {
+  await pass(SMALL_SUBTASKS);
+  await pass(LARGE_SUBTASKS);
+  const passes: Growth[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    passes.push({ small: await pass(SMALL_SUBTASKS), large: await pass(LARGE_SUBTASKS) });
+  }
+  return { growth: passes };
+}
+
+function collectGarbage(): void {
+  if (globalThis.gc === undefined) throw new RangeError("node --expose-gc: expected, to begin with an empty heap");
+  globalThis.gc();
 }
 
 /** Acknowledgements of one checkpoint after the other, from TaskExecutors of four tasks, by the second. */
 async function acknowledgements(): Promise<CoreResult> {
-  const job = new CoreJob(subtasks);
+  const job = new CoreJob(coreInputs(subtasks));
   await job.schedule();
   let millis = 0;
   for (let round = 1; round <= rounds; round += 1) {
-    const calls = await job.trigger();
+    await job.trigger();
+    const calls = job.acknowledgements();
     const started = performance.now();
     for (const acknowledge of calls) acknowledge();
     millis += performance.now() - started;
@@ -72,7 +102,7 @@ async function acknowledgements(): Promise<CoreResult> {
   return { acknowledgementsPerSecond: (rounds * subtasks * MILLIS_PER_SECOND) / millis };
 }
 
-const LOADS: Readonly<Record<string, () => Promise<CoreResult>>> = { "whole job": wholeJob, phases, acknowledgements };
+const LOADS: Readonly<Record<string, () => Promise<CoreResult>>> = { "whole job": wholeJob, growth, acknowledgements };
 const run = LOADS[load ?? ""];
 if (run === undefined) throw new RangeError(`load: expected one of ${Object.keys(LOADS).join(", ")}, got "${load}"`);
 console.log(JSON.stringify(await run()));
