@@ -118,10 +118,6 @@ class SessionTarget extends RpcTarget implements Session, Disposable {
     this.#event = event;
   }
 
-  batch(batch: unknown): ReturnType<HeldSession["batch"]> {
-    return this.#session.batch(batch);
-  }
-
   replies(received: unknown): ReturnType<HeldSession["replies"]> {
     this.#event?.("replies");
     return this.#session.replies(received);

@@ -28,16 +28,16 @@ export class SessionAcceptor {
   /**
    * Opens a session and takes the batch that rides along.
    *
-   * @param wrap makes of a session what the platform can hand out; its holder disposes it.
+   * @param wrap makes of a session what the platform can hand out beside its batches; its holder disposes it.
    * @throws UnknownMessageException if `value` is no request of this version: nothing was let in.
    */
   async open<S extends Session>(value: unknown, wrap: (session: HeldSession) => S): Promise<OpenReply<S>> {
-    const { conversation: id, batch } = parseOpen(value);
+    const { conversation: id, batch: first } = parseOpen(value);
     const decoder = new BatchDecoder(this.#recipient.address);
     const conversation = this.#conversation(id);
-    const answer = conversation.batch(batch, decoder);
-    const session = wrap(this.#session(conversation, decoder));
-    return { session, instance: conversation.instance, frame: await answer };
+    const answer = conversation.batch(first, decoder);
+    const session = this.#session(conversation, decoder);
+    return { session: wrap(session), batch: session.batch, instance: conversation.instance, frame: await answer };
   }
 
   #conversation(id: string): Conversation {
@@ -85,7 +85,7 @@ export class SessionAcceptor {
 /** A session together with the notice that its holder let it go, or is gone. */
 export interface HeldSession {
   /** @throws UnknownMessageException at once for what is no batch. */
-  batch(value: unknown): PackedFrame | PackedReply | Promise<PackedFrame>;
+  readonly batch: OpenReply["batch"];
   replies(value: unknown): PackedFrame | Promise<PackedFrame>;
   ended(): void;
 }

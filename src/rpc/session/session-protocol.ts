@@ -92,10 +92,8 @@ export interface ReplyColumns {
   readonly errors: readonly (readonly [position: number, error: ErrorData])[];
 }
 
-/** What the callee offers to the holder of a session. */
+/** What the callee offers to the holder of a session, beside its batches. */
 export interface Session {
-  /** Answers with what the batch has settled at once, and what else is settled by then. */
-  batch(batch: PackedBatch | PackedMessage): PackedFrame | PackedReply | Promise<PackedFrame>;
   /** Answers when something is settled that no frame has told, or nothing is open any more. */
   replies(received: readonly number[]): PackedFrame | Promise<PackedFrame>;
 }
@@ -103,6 +101,11 @@ export interface Session {
 /** What opening answers with. */
 export interface OpenReply<S extends Session = Session> {
   readonly session: S;
+  /**
+   * Takes a {@link PackedBatch} or {@link PackedMessage} of the session; answers with what it has settled at once, and what
+   * else is settled by then. Not a method: platforms call a function that was passed by itself faster.
+   */
+  readonly batch: (batch: unknown) => PackedFrame | PackedReply | Promise<PackedFrame>;
   /** Names this life of the callee's memory. */
   readonly instance: string;
   readonly frame: PackedFrame;

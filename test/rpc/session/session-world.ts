@@ -156,7 +156,7 @@ export class SessionWorld {
     const opened = await this.#call(life, connection, async () => {
       const { instance, frame } = await life.acceptor.open(structuredClone(request), (session) => {
         held = session;
-        return { batch: session.batch, replies: session.replies };
+        return session;
       });
       return { instance, frame };
     });

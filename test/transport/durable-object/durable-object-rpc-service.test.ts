@@ -73,17 +73,17 @@ class RecordedNamespace implements EndpointNamespace {
 
   /** Answers all of a call's messages with `value`. */
   async answer(index: number, value: number, incarnation = 1): Promise<void> {
-    const { stub, batch, answer } = this.calls[index]!;
+    const { stub, batch: sent, answer } = this.calls[index]!;
     const columns = [index + 1, null, [1], [incarnation], []];
-    const values = Array.from({ length: columnsOf(batch).count }, () => value);
+    const values = Array.from({ length: columnsOf(sent).count }, () => value);
     const frame = [JSON.stringify(columns), JSON.stringify(values)];
     const session = {
-      batch: (next: PackedBatch | PackedMessage) => this.#call(stub, next),
       replies: () => Promise.resolve(),
       [Symbol.dispose]: () => void this.disposed.push(stub),
     };
+    const batch = (next: PackedBatch | PackedMessage): Promise<unknown> => this.#call(stub, next);
     answer.resolve(
-      this.calls.findIndex((call) => call.stub === stub) === index ? { session, instance: "i", frame } : frame,
+      this.calls.findIndex((call) => call.stub === stub) === index ? { session, batch, instance: "i", frame } : frame,
     );
     await settle();
   }
