@@ -1,3 +1,4 @@
+import { AttemptTable } from "../executiongraph/attempt-table.ts";
 import { CHECKPOINT_DEFAULTS, type CheckpointConfiguration } from "../jobgraph/job-configuration.ts";
 import type { CheckpointEvent } from "./checkpoint-messages.ts";
 import { rankOf, type CheckpointRequest } from "./checkpoint-request.ts";
@@ -167,12 +168,12 @@ export class CheckpointCoordinatorState {
           request: event.request,
           triggerTimestampMillis: event.nowMillis,
           plan: event.plan,
-          acknowledged: new Map(),
+          acknowledged: new AttemptTable(event.plan.waitFor.entries.length),
           finalizing: undefined,
         });
         return;
       case "acknowledged":
-        this.#pending.get(event.checkpointId)?.acknowledged.set(event.acknowledgement.attemptId, event.acknowledgement);
+        this.#pending.get(event.checkpointId)?.acknowledged.put(event.acknowledgement);
         return;
       case "finalizing": {
         const pending = this.#pending.get(event.checkpoint.checkpointId);

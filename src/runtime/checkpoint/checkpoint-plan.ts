@@ -1,4 +1,5 @@
 import type { ExecutionAttemptID, JobVertexID } from "../../common/ids.ts";
+import { AttemptTable } from "../executiongraph/attempt-table.ts";
 import type { ExecutionGraph } from "../executiongraph/execution-graph.ts";
 import { taskNameWithSubtask, type Execution } from "../executiongraph/execution.ts";
 import type { JobVertex } from "../jobgraph/job-graph.ts";
@@ -7,15 +8,16 @@ import type { JobVertex } from "../jobgraph/job-graph.ts";
 export interface CheckpointPlan {
   /** Where barriers are injected: running tasks without a running producer. */
   readonly trigger: readonly ExecutionAttemptID[];
-  /** Who has to acknowledge, with its place in the graph. */
-  readonly waitFor: ReadonlyMap<ExecutionAttemptID, SubtaskPlace>;
+  /** Who has to acknowledge. */
+  readonly waitFor: ExpectedAttempts;
   readonly vertices: readonly JobVertex[];
 }
 
-export interface SubtaskPlace {
-  readonly vertexIndex: number;
-  readonly subtaskIndex: number;
-}
+/** What of an execution never changes. */
+type ExpectedAttempts = Pick<
+  AttemptTable<Pick<Execution, "attemptId" | "vertexIndex" | "subtaskIndex">>,
+  "size" | "entries" | "get" | "has"
+>;
 
 export type CheckpointPlanResult =
   | { readonly kind: "plan"; readonly plan: CheckpointPlan }
@@ -25,9 +27,9 @@ export type CheckpointPlanResult =
 /** Linear in the subtasks. */
 export function calculateCheckpointPlan(graph: ExecutionGraph): CheckpointPlanResult {
   const trigger: ExecutionAttemptID[] = [];
-  const waitFor = new Map<ExecutionAttemptID, SubtaskPlace>();
+  const waitFor = new AttemptTable<Execution>(graph.size);
   const running = new Map<JobVertexID, readonly boolean[]>();
-  for (const [vertexIndex, { jobVertex, executions }] of graph.vertices.entries()) {
+  for (const { jobVertex, executions } of graph.vertices) {
     running.set(
       jobVertex.id,
       executions.map((execution) => execution.state === "RUNNING"),
@@ -36,7 +38,7 @@ export function calculateCheckpointPlan(graph: ExecutionGraph): CheckpointPlanRe
     for (const execution of executions) {
       if (execution.state === "FINISHED") continue;
       if (execution.state !== "RUNNING") return { kind: "refused", detail: notRunning(execution) };
-      waitFor.set(execution.attemptId, { vertexIndex, subtaskIndex: execution.subtaskIndex });
+      waitFor.put(execution);
       if (!producing(execution.subtaskIndex)) trigger.push(execution.attemptId);
     }
   }

@@ -76,9 +76,9 @@ export function decideCompleted(
   const all = [...state.completed, checkpoint];
   const retained = all.slice(-Math.max(1, state.settings.retained));
   const dropped = all.slice(0, all.length - retained.length);
-  const needed = new Set(retained.flatMap(stateKeysOf));
   const subsumed = decideSubsumed(state, checkpointId, environment);
   const discardable = dropped.filter(({ unclaimed }) => unclaimed !== true);
+  const needed = new Set(discardable.length === 0 ? [] : retained.flatMap(stateKeysOf));
   return {
     events: [
       {

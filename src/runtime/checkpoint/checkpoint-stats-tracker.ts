@@ -145,7 +145,9 @@ export class CheckpointStatsTracker {
 
   #track(event: CheckpointEvent & { readonly kind: "triggered" }): void {
     const expected = event.plan.vertices.map(() => 0);
-    for (const { vertexIndex } of event.plan.waitFor.values()) expected[vertexIndex] = (expected[vertexIndex] ?? 0) + 1;
+    for (const execution of event.plan.waitFor.entries) {
+      if (execution !== undefined) expected[execution.vertexIndex] = (expected[execution.vertexIndex] ?? 0) + 1;
+    }
     const tasks = event.plan.vertices.map((vertex, index) => ({
       jobVertexId: vertex.id,
       subtasks: expected[index] ?? 0,

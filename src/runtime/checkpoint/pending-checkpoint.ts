@@ -1,6 +1,6 @@
-import type { ExecutionAttemptID } from "../../common/ids.ts";
+import type { AttemptTable } from "../executiongraph/attempt-table.ts";
 import type { AcknowledgeCheckpoint } from "../messages/checkpoint-messages.ts";
-import { stateSize, type StateHandle } from "../messages/state-handle.ts";
+import { stateSize } from "../messages/state-handle.ts";
 import type { CheckpointPlan } from "./checkpoint-plan.ts";
 import type { CheckpointRequest } from "./checkpoint-request.ts";
 import type { CompletedCheckpoint, SubtaskSnapshot } from "./completed-checkpoint.ts";
@@ -11,20 +11,22 @@ export interface PendingCheckpoint {
   readonly request: CheckpointRequest;
   readonly triggerTimestampMillis: number;
   readonly plan: CheckpointPlan;
-  readonly acknowledged: ReadonlyMap<ExecutionAttemptID, AcknowledgeCheckpoint>;
+  readonly acknowledged: Pick<AttemptTable<AcknowledgeCheckpoint>, "size" | "entries" | "has">;
   /** What is being written, once fully acknowledged. */
   readonly finalizing: CompletedCheckpoint | undefined;
 }
 
 export type MutablePendingCheckpoint = Omit<PendingCheckpoint, "acknowledged" | "finalizing"> & {
-  readonly acknowledged: Map<ExecutionAttemptID, AcknowledgeCheckpoint>;
+  readonly acknowledged: AttemptTable<AcknowledgeCheckpoint>;
   finalizing: CompletedCheckpoint | undefined;
 };
 
 /** Keys of the objects that were written for this checkpoint so far. */
 export function acknowledgedStateKeys(pending: PendingCheckpoint): readonly string[] {
   const keys: string[] = [];
-  for (const { state } of pending.acknowledged.values()) if (state?.kind === "object") keys.push(state.key);
+  for (const acknowledgement of pending.acknowledged.entries) {
+    if (acknowledgement?.state?.kind === "object") keys.push(acknowledgement.state.key);
+  }
   return keys;
 }
 
@@ -37,24 +39,28 @@ export function completeCheckpoint(
   previous: CompletedCheckpoint | undefined,
   nowMillis: number,
 ): CompletedCheckpoint {
-  const subtasksOf: SubtaskSnapshot[][] = pending.plan.vertices.map(({ id, parallelism }) => {
-    const before = previous?.vertices.find(({ jobVertexId }) => jobVertexId === id);
-    return Array.from({ length: parallelism }, (_, index) => ({ ...before?.subtasks[index], finished: true }));
-  });
+  const { plan, acknowledged } = pending;
   let size = 0;
-  for (const [attemptId, { vertexIndex, subtaskIndex }] of pending.plan.waitFor) {
-    const { state, metrics } = pending.acknowledged.get(attemptId) ?? {};
-    const subtasks = subtasksOf[vertexIndex];
-    if (subtasks !== undefined) subtasks[subtaskIndex] = subtaskSnapshot(state, metrics?.sourcePosition);
-  }
-  for (const subtasks of subtasksOf) for (const { state } of subtasks) size += stateSize(state);
+  let place = 0;
+  const subtasksOf = plan.vertices.map(({ id, parallelism }) => {
+    const before = previous?.vertices.find(({ jobVertexId }) => jobVertexId === id);
+    return Array.from({ length: parallelism }, (_, index): SubtaskSnapshot => {
+      const awaited = plan.waitFor.entries[place] !== undefined;
+      const subtask = awaited
+        ? subtaskSnapshot(acknowledged.entries[place])
+        : { ...before?.subtasks[index], finished: true };
+      size += stateSize(subtask.state);
+      place += 1;
+      return subtask;
+    });
+  });
   return {
     checkpointId: pending.checkpointId,
     ...(pending.request.kind === "savepoint" ? { savepoint: true } : {}),
     triggerTimestampMillis: pending.triggerTimestampMillis,
     completionTimestampMillis: nowMillis,
     stateSize: size,
-    vertices: pending.plan.vertices.map(({ id, operators, parallelism, maxParallelism }, index) => ({
+    vertices: plan.vertices.map(({ id, operators, parallelism, maxParallelism }, index) => ({
       jobVertexId: id,
       operators: operators.map(({ id: operatorId, name, stateful }) => ({ id: operatorId, name, stateful })),
       parallelism,
@@ -64,7 +70,8 @@ export function completeCheckpoint(
   };
 }
 
-function subtaskSnapshot(state: StateHandle | undefined, sourcePosition: number | undefined): SubtaskSnapshot {
+function subtaskSnapshot({ state, metrics }: Partial<AcknowledgeCheckpoint> = {}): SubtaskSnapshot {
+  const sourcePosition = metrics?.sourcePosition;
   return {
     finished: false,
     ...(state === undefined ? {} : { state }),

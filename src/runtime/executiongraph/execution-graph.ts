@@ -227,7 +227,8 @@ export class ExecutionGraph {
   /** Places a new attempt, over the one that was there. */
   #put(attemptId: ExecutionAttemptID, state: ExecutionState, nowMillis: number): MutableExecution {
     const place = placeOf(attemptId);
-    const vertex = this.#vertices[this.#vertexOf[place] ?? this.#vertices.length];
+    const vertexIndex = this.#vertexOf[place] ?? this.#vertices.length;
+    const vertex = this.#vertices[vertexIndex];
     if (vertex === undefined) {
       throw new SluiceException("ILLEGAL_STATE", `attempt ${attemptId}: no subtask ${place} of ${this.size}`);
     }
@@ -238,6 +239,7 @@ export class ExecutionGraph {
       attemptId,
       attemptNumber: 0,
       vertex: vertex.jobVertex,
+      vertexIndex,
       subtaskIndex,
       place,
       state,

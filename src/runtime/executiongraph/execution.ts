@@ -27,6 +27,8 @@ export interface Execution {
   /** 0 for the first. */
   readonly attemptNumber: number;
   readonly vertex: JobVertex;
+  /** Number of the vertex in the graph. */
+  readonly vertexIndex: number;
   readonly subtaskIndex: number;
   /** Number of the subtask among all of the graph, in the order of its vertices. */
   readonly place: number;

@@ -14,7 +14,9 @@ function planOf(probe: SchedulerProbe) {
   if (result.kind === "refused") return result.detail;
   return {
     trigger: result.plan.trigger.map((attemptId) => probe.attempts.indexOf(attemptId)),
-    waitFor: [...result.plan.waitFor.keys()].map((attemptId) => probe.attempts.indexOf(attemptId)),
+    waitFor: result.plan.waitFor.entries.flatMap((execution) =>
+      execution === undefined ? [] : [probe.attempts.indexOf(execution.attemptId)],
+    ),
   };
 }
 
