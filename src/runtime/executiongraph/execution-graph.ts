@@ -233,7 +233,10 @@ export class ExecutionGraph {
       throw new SluiceException("ILLEGAL_STATE", `attempt ${attemptId}: no subtask ${place} of ${this.size}`);
     }
     const old = this.#executions[place];
-    if (old !== undefined) this.#counts[old.state] -= 1;
+    if (old !== undefined) {
+      this.#counts[old.state] -= 1;
+      this.#stateTimestamps.clear(place);
+    }
     const subtaskIndex = place - vertex.first;
     const execution: MutableExecution = {
       attemptId,
@@ -251,7 +254,7 @@ export class ExecutionGraph {
     };
     vertex.executions[subtaskIndex] = execution;
     this.#executions[place] = execution;
-    this.#stateTimestamps.begin(place, state, nowMillis);
+    this.#stateTimestamps.enter(place, state, nowMillis);
     this.#counts[state] += 1;
     return execution;
   }

@@ -1,33 +1,36 @@
 import { EXECUTION_STATES, type ExecutionState } from "../messages/execution-state.ts";
 import { zeroPerState } from "./execution.ts";
 
-const COLUMN_OF = Object.fromEntries(EXECUTION_STATES.map((state, column) => [state, column]));
+const ROW_OF = Object.fromEntries(EXECUTION_STATES.map((state, row) => [state, row]));
 
-/** When each subtask entered each state, as one block of numbers: as objects they would be most of a wide job's memory. */
+/**
+ * When each subtask entered each state, as one block of numbers: as objects they would be most of a wide job's memory. One row of
+ * all subtasks for each state: subtasks next to each other come to one after the other.
+ */
 export class StateTimestamps {
+  readonly #subtasks: number;
   readonly #millis: Float64Array;
 
   /** @param subtasks number of places. */
   constructor(subtasks: number) {
+    this.#subtasks = subtasks;
     this.#millis = new Float64Array(subtasks * EXECUTION_STATES.length);
   }
 
-  /** A new attempt takes the place. */
-  begin(place: number, state: ExecutionState, nowMillis: number): void {
-    const start = place * EXECUTION_STATES.length;
-    this.#millis.fill(0, start, start + EXECUTION_STATES.length);
-    this.enter(place, state, nowMillis);
+  /** The place's attempt is gone. */
+  clear(place: number): void {
+    for (let at = place; at < this.#millis.length; at += this.#subtasks) this.#millis[at] = 0;
   }
 
   enter(place: number, state: ExecutionState, nowMillis: number): void {
-    this.#millis[place * EXECUTION_STATES.length + (COLUMN_OF[state] ?? 0)] = nowMillis;
+    this.#millis[(ROW_OF[state] ?? 0) * this.#subtasks + place] = nowMillis;
   }
 
   /** 0 for a state that the place's attempt never was in. */
   of(place: number): Record<ExecutionState, number> {
     const timestamps = zeroPerState();
-    for (const [column, state] of EXECUTION_STATES.entries()) {
-      timestamps[state] = this.#millis[place * EXECUTION_STATES.length + column] ?? 0;
+    for (const [row, state] of EXECUTION_STATES.entries()) {
+      timestamps[state] = this.#millis[row * this.#subtasks + place] ?? 0;
     }
     return timestamps;
   }
