@@ -32,7 +32,7 @@ export class TaskOperations {
   }
 
   /** One call per TaskExecutor. @param isDeploying whether an attempt is to be deployed still. */
-  deploy(deployments: readonly TaskDeployment[], isDeploying: (attemptId: ExecutionAttemptID) => boolean): void {
+  deploy(deployments: Iterable<TaskDeployment>, isDeploying: (attemptId: ExecutionAttemptID) => boolean): void {
     for (const { location, batch } of deployments) {
       // An earlier one of these may have failed, and its region with it.
       const attemptIds = batch.tasks.map(({ attemptId }) => attemptId).filter(isDeploying);

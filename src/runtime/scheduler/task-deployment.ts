@@ -21,37 +21,70 @@ export interface TaskDeployment {
 /**
  * Deployments of the attempts, one per TaskExecutor. The attempts are whole regions, which have to have slots, in topological
  * order (SCH-03); so are the tasks of each batch. What is said of a vertex is shared between the batches: building is linear
- * in the subtasks.
+ * in the subtasks. Each is made when it is asked for: of a wide job there are too many to have them all at once.
  *
  * @param restoreOf the snapshots an attempt starts from.
  */
-export function createTaskDeployments(
+export function* createTaskDeployments(
   graph: ExecutionGraph,
   attemptIds: readonly ExecutionAttemptID[],
   restoreOf: (execution: Execution) => TaskRestore | undefined,
-): readonly TaskDeployment[] {
+): Generator<TaskDeployment> {
   const { jobId, name: jobName, module, hash: graphHash, configuration } = graph.jobGraph;
   const vertices = new DeployedVertices(graph);
-  const drafts = new Map<ResourceID, Draft>();
-  for (const attemptId of attemptIds) {
-    const execution = graph.execution(attemptId);
-    if (execution === undefined) continue;
-    const { location, allocationId } = slotOf(execution);
-    let draft = drafts.get(location);
-    if (draft === undefined) drafts.set(location, (draft = { vertices: [], tasks: [] }));
-    const vertex = vertices.of(execution.vertex);
-    if (draft.vertices.at(-1) !== vertex) draft.vertices.push(vertex);
-    draft.tasks.push(taskOf(execution, { vertex: draft.vertices.length - 1, allocationId }, restoreOf(execution)));
+  for (const executions of new ExecutionsByLocation(graph, attemptIds)) {
+    const deployed: DeployedVertex[] = [];
+    const tasks = executions.map((execution) => {
+      const vertex = vertices.of(execution.vertex);
+      if (deployed.at(-1) !== vertex) deployed.push(vertex);
+      const { allocationId } = slotOf(execution);
+      return taskOf(execution, { vertex: deployed.length - 1, allocationId }, restoreOf(execution));
+    });
+    const [first] = executions;
+    if (first === undefined) continue;
+    const batch = { jobId, jobName, module, graphHash, configuration, vertices: deployed, tasks };
+    yield { location: slotOf(first).location, batch };
   }
-  return Array.from(drafts, ([location, { vertices: deployed, tasks }]) => ({
-    location,
-    batch: { jobId, jobName, module, graphHash, configuration, vertices: deployed, tasks },
-  }));
 }
 
-interface Draft {
-  readonly vertices: DeployedVertex[];
-  readonly tasks: DeployedTask[];
+/** Attempts in the order they are given in, of one TaskExecutor after the other. Chains of numbers, not a list for each. */
+class ExecutionsByLocation {
+  readonly #executions: Execution[] = [];
+  /** By location: its first one, its last one. By execution: the next one of its location. */
+  readonly #first: number[] = [];
+  readonly #last: number[] = [];
+  readonly #next: Uint32Array;
+
+  constructor(graph: ExecutionGraph, attemptIds: readonly ExecutionAttemptID[]) {
+    this.#next = new Uint32Array(attemptIds.length);
+    const numbers = new Map<ResourceID, number>();
+    for (const attemptId of attemptIds) {
+      const execution = graph.execution(attemptId);
+      if (execution === undefined) continue;
+      const at = this.#executions.push(execution) - 1;
+      const { location } = slotOf(execution);
+      const number = numbers.get(location);
+      if (number === undefined) {
+        numbers.set(location, this.#first.push(at) - 1);
+        this.#last.push(at);
+      } else {
+        this.#next[this.#last[number] ?? 0] = at;
+        this.#last[number] = at;
+      }
+    }
+  }
+
+  *[Symbol.iterator](): Generator<readonly Execution[]> {
+    for (const first of this.#first) {
+      const executions: Execution[] = [];
+      // No chain comes back to the very first one.
+      for (let at = first; at !== 0 || executions.length === 0; at = this.#next[at] ?? 0) {
+        const execution = this.#executions[at];
+        if (execution !== undefined) executions.push(execution);
+      }
+      yield executions;
+    }
+  }
 }
 
 function taskOf(

@@ -21,7 +21,7 @@ function descriptors(
   attemptIds: readonly ExecutionAttemptID[],
   restoreOf: RestoreOf = () => undefined,
 ): readonly TaskDeploymentDescriptor[] {
-  const all = createTaskDeployments(graph, attemptIds, restoreOf).flatMap(({ location, batch }) =>
+  const all = [...createTaskDeployments(graph, attemptIds, restoreOf)].flatMap(({ location, batch }) =>
     descriptorsOf(structuredClone(batch), location),
   );
   return attemptIds.flatMap((attemptId) => all.find((descriptor) => descriptor.attemptId === attemptId) ?? []);
@@ -62,7 +62,7 @@ describe("task deployment descriptors", () => {
 
   it("one batch per TaskExecutor, its tasks in topological order (SCH-03)", () => {
     const probe = deployed("HASH");
-    const batches = createTaskDeployments(probe.graph, probe.attempts, () => undefined);
+    const batches = [...createTaskDeployments(probe.graph, probe.attempts, () => undefined)];
     expect(batches.map(({ location, batch }) => [location, batch.tasks.map(({ attemptId }) => attemptId)])).toEqual([
       ["te-0", [0, 1, 3, 4].map((index) => probe.attempt(index))],
       ["te-1", [2, 5].map((index) => probe.attempt(index))],
@@ -80,7 +80,10 @@ describe("task deployment descriptors", () => {
       const slots = Array.from({ length: parallelism }, (_, index) => slotOf(index));
       probe.handle({ kind: "slots-fulfilled", slotRequestId: 1, slots });
       return JSON.stringify(
-        createTaskDeployments(probe.graph, probe.attempts, () => undefined).map(({ batch }) => batch),
+        Array.from(
+          createTaskDeployments(probe.graph, probe.attempts, () => undefined),
+          ({ batch }) => batch,
+        ),
       ).length;
     };
     const [narrow, wide, wider] = [bytesOf(16), bytesOf(116), bytesOf(1_016)];
@@ -102,7 +105,7 @@ describe("task deployment descriptors", () => {
     const region = [probe.attempt(1), probe.attempt(4)];
     const others = probe.attempts.filter((attemptId) => !region.includes(attemptId));
     probe.graph.apply({ kind: "slots-assigned", attemptIds: others, slots: [] });
-    const ofRegion = createTaskDeployments(probe.graph, region, () => undefined);
+    const ofRegion = [...createTaskDeployments(probe.graph, region, () => undefined)];
     expect(ofRegion.flatMap(({ batch }) => batch.tasks.map(({ attemptId }) => attemptId))).toEqual(region);
     expect(descriptors(probe, region)[0]?.resultPartitions[0]?.consumers[0]?.attemptId).toBe(region[1]);
   });
