@@ -110,9 +110,14 @@ export class SlotPool {
     const inUse = new Set<AllocationID>();
     for (const slot of occupied) if (slot !== undefined) inUse.add(slot.allocationId);
     const free: PooledSlot[] = [];
-    for (const location of [...this.#slots.keys()].sort()) {
+    for (const location of [...this.#slots.keys()].sort(byNumber)) {
       for (const slot of this.#slots.get(location) ?? []) if (!inUse.has(slot.allocationId)) free.push(slot);
     }
     return free;
   }
+}
+
+/** In the order in which a job's TaskExecutors were made: their names are alike but for a number at the end. */
+function byNumber(left: ResourceID, right: ResourceID): number {
+  return left.length - right.length || (left < right ? -1 : 1);
 }
