@@ -31,8 +31,12 @@ async function wholeJob(): Promise<CoreResult> {
   return { seconds, peakMebibytes: peakBytes / MEBIBYTE };
 }
 
-/** What this thread itself has computed: what else the machine does meanwhile does not count. */
+/**
+ * What this thread itself has computed: what else the machine does meanwhile does not count. Linux brings a thread's own figure
+ * up to date every few milliseconds only, longer than a phase of a small job, and whenever it is asked for the whole process's.
+ */
 function cpuMicros(): number {
+  process.cpuUsage();
   const { user, system } = process.threadCpuUsage();
   return user + system;
 }
