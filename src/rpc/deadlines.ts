@@ -9,7 +9,7 @@ export interface DeadlineEntry {
 
 /** Entries of one point in time. */
 export interface Instant {
-  readonly millis: number;
+  millis: number;
   readonly entries: DeadlineEntry[];
   waiting: number;
 }
@@ -21,7 +21,7 @@ const TICK_MILLIS = 1_000;
 export class Deadlines {
   readonly #clock: Clock;
   readonly #mayLeave: boolean;
-  // Earliest first.
+  // Earliest first. Where a timer may be left, the last may have nothing that waits: the next entry takes it over.
   readonly #instants: Instant[] = [];
   #timer: ScheduledCallback | undefined;
   #timerMillis = 0;
@@ -51,16 +51,23 @@ export class Deadlines {
     entry.instant = undefined;
     instant.waiting -= 1;
     if (instant.waiting > 0) return;
-    if (this.#instants.at(-1) === instant) this.#instants.pop();
-    else this.#removeInstant(instant);
+    if (this.#instants[this.#instants.length - 1] !== instant) return this.#removeInstant(instant);
     // A timer that is early finds nothing and is set again.
-    if (this.#instants.length > 0 || this.#mayLeave) return;
+    if (this.#mayLeave) return;
+    this.#instants.pop();
+    if (this.#instants.length > 0) return;
     this.#timer?.cancel();
     this.#timer = undefined;
   }
 
   #instant(millis: number): Instant {
     let index = this.#instants.length;
+    const last = this.#instants[index - 1];
+    if (last?.waiting === 0) {
+      if (index === 1 || (this.#instants[index - 2]?.millis ?? 0) < millis) return moved(last, millis);
+      this.#instants.pop();
+      index -= 1;
+    }
     while (index > 0 && (this.#instants[index - 1]?.millis ?? 0) > millis) index -= 1;
     const known = this.#instants[index - 1];
     if (known?.millis === millis) return known;
@@ -87,7 +94,7 @@ export class Deadlines {
     this.#timer = undefined;
     const nowMillis = Math.max(this.#timerMillis, this.#clock.now());
     for (let first = this.#instants[0]; first !== undefined; first = this.#instants[0]) {
-      if (first.millis > nowMillis) return this.#arm(first.millis, nowMillis);
+      if (first.waiting > 0 && first.millis > nowMillis) return this.#arm(first.millis, nowMillis);
       this.#instants.shift();
       for (const entry of first.entries) {
         if (entry.instant !== first) continue;
@@ -96,4 +103,12 @@ export class Deadlines {
       }
     }
   }
+}
+
+/** `instant`, for which nothing waits, at another time. */
+function moved(instant: Instant, millis: number): Instant {
+  instant.millis = millis;
+  // What was removed from it: mostly one entry.
+  while (instant.entries.length > 0) instant.entries.pop();
+  return instant;
 }

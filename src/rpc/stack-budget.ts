@@ -1,11 +1,11 @@
 /** So many calls in a row may remember where they were made. */
 const BURST = 8;
 /** In so many milliseconds one more may. */
-const REFILL_MILLIS = 10;
+const REFILL_MILLIS = 100;
 
 /**
  * Says which calls remember where they were made: a stack costs as much as the rest of a call. A turn's calls do, and of
- * a flood one in ten milliseconds.
+ * a flood one in a hundred milliseconds.
  */
 export class StackBudget {
   #left = BURST;

@@ -58,7 +58,14 @@ export class BatchDecoder {
   ): { readonly message: SessionRequest; readonly received: number | null } {
     const fields = parts(parsedJson(text));
     if (fields.length !== MESSAGE_FIELDS) throw malformed("message");
-    const [number, position, tail, remainingMillis, depth, received, args] = fields;
+    // By position: taking an array apart by its iterator costs more than all checks.
+    const number = fields[0];
+    const position = fields[1];
+    const tail = fields[2];
+    const remainingMillis = fields[3];
+    const depth = fields[4];
+    const received = fields[5];
+    const args = fields[6];
     if (!isNatural(number) || !isPositive(number)) throw malformed("number");
     const head = isNatural(position) ? this.#heads[position] : undefined;
     if (head === undefined || !this.#readable) throw malformed("head");

@@ -3,13 +3,16 @@ import type { SqlDatabase, SqlRow, SqlValue } from "../../rpc/ports/storage.ts";
 /** The SQLite database of a Durable Object. Writes of one event are durable together, before any message leaves. */
 export class DurableObjectDatabase implements SqlDatabase {
   readonly #storage: DurableObjectStorage;
+  // Asking the storage for it takes part of a statement's time.
+  readonly #sql: SqlStorage;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
+    this.#sql = storage.sql;
   }
 
   exec(sql: string, ...bindings: readonly SqlValue[]): readonly SqlRow[] {
-    const rows: PlatformRow[] = this.#storage.sql.exec(sql, ...bindings).toArray();
+    const rows: PlatformRow[] = this.#sql.exec(sql, ...bindings).toArray();
     for (let index = 0; index < rows.length; index += 1) fromPlatform(rows[index]);
     // Blobs are what fromPlatform made of them.
     return rows as SqlRow[];
