@@ -44,8 +44,8 @@ export class Conversation {
   // Messages that have been let in and whose reply is awaited.
   readonly #open = new Set<number>();
   #ready: SessionRequest[] = [];
-  // Frames that may not have arrived.
-  readonly #told = new Map<number, readonly SessionRequest[]>();
+  // Frames that may not have arrived: few, and mostly one.
+  readonly #told: ToldFrame[] = [];
   #frames = 0;
   // Batches whose frame is being made.
   #batches = 0;
@@ -60,8 +60,8 @@ export class Conversation {
   /** Another session carries on: replies that may have been lost with the former one are told again. */
   resume(): void {
     this.#release();
-    const again = [...this.#told.values()].flat();
-    this.#told.clear();
+    const again = this.#told.flatMap(({ settled }) => settled);
+    this.#told.length = 0;
     this.#ready = [...again, ...this.#ready];
   }
 
@@ -69,7 +69,7 @@ export class Conversation {
   batch(value: unknown, decoder: BatchDecoder): PackedFrame | Promise<PackedFrame> {
     const nowMillis = this.#recipient.now();
     const { batch, messages } = decoder.decode(value, nowMillis);
-    this.#forget(batch.received);
+    for (const frame of batch.received) this.#forget(frame);
     const onlyHere = batch.onlyIn?.instance === this.instance ? undefined : batch.onlyIn?.numbers;
     const elsewhere = onlyHere === undefined ? undefined : new Set(onlyHere);
     // Whatever settles meanwhile is told by the batch's own frame.
@@ -86,7 +86,7 @@ export class Conversation {
   message(text: string, decoder: BatchDecoder): PackedReply | PackedFrame | Promise<PackedFrame> {
     const nowMillis = this.#recipient.now();
     const { message, received } = decoder.decodeMessage(text, nowMillis);
-    if (received !== null) this.#told.delete(received);
+    if (received !== null) this.#forget(received);
     this.#batches += 1;
     const own: OpenCount = { open: 0 };
     this.#recipient.run(nowMillis, () => this.#admit(message, own, undefined));
@@ -103,7 +103,7 @@ export class Conversation {
   #reply(message: SessionRequest): PackedReply {
     this.#batches -= 1;
     this.#frames += 1;
-    this.#told.set(this.#frames, this.#ready);
+    this.#told.push({ frame: this.#frames, settled: this.#ready });
     this.#ready = [];
     if (this.#batches === 0) this.#wake();
     const value = message.json === undefined ? "" : `,${message.json}`;
@@ -112,7 +112,7 @@ export class Conversation {
 
   /** The next frame: at once if something is settled or nothing is open, else as soon as that is so. */
   replies(received: readonly number[]): PackedFrame | Promise<PackedFrame> {
-    this.#forget(received);
+    for (const frame of received) this.#forget(frame);
     this.#release();
     if (this.#ready.length > 0 || this.#open.size === 0) return this.#frame();
     return new Promise((resolve) => (this.#waiting = resolve));
@@ -121,8 +121,9 @@ export class Conversation {
   /** It has no session: its caller is done, or has lost it and may come back. */
   detach(): void {
     this.#release();
-    const bytes = [...this.#told.values()].flat().reduce((sum, settled) => sum + settled.bytes, 0);
-    if (bytes > MAX_DETACHED_BYTES) this.#told.clear();
+    const replies = this.#told.flatMap(({ settled }) => settled);
+    const bytes = replies.reduce((sum, reply) => sum + reply.bytes, 0);
+    if (bytes > MAX_DETACHED_BYTES) this.#told.length = 0;
   }
 
   #admit(message: SessionRequest, own: OpenCount, elsewhere: ReadonlySet<number> | undefined): void {
@@ -147,13 +148,15 @@ export class Conversation {
   #repeated(message: SessionRequest): void {
     const isSame = ({ number }: SessionRequest): boolean => number === message.number;
     if (this.#open.has(message.number) || this.#ready.some(isSame)) return;
-    for (const frame of this.#told.values()) if (frame.some(isSame)) return;
+    if (this.#told.some(({ settled }) => settled.some(isSame))) return;
     message.onAnswer(this.#settled);
     this.#lost(message);
   }
 
   readonly #settled = (message: SessionRequest): void => {
-    this.#ready.push(message);
+    // An array that grows takes room for many.
+    if (this.#ready.length === 0) this.#ready = [message];
+    else this.#ready.push(message);
     if (this.#batches === 0) this.#wake();
   };
 
@@ -194,12 +197,15 @@ export class Conversation {
     this.#ready = settled.slice(count);
     if (this.#ready.length > 0) settled = settled.slice(0, count);
     this.#frames += 1;
-    if (settled.length > 0) this.#told.set(this.#frames, settled);
+    if (settled.length > 0) this.#told.push({ frame: this.#frames, settled });
     return encodeFrame(this.#frames, settled, isAllOf(batch, settled));
   }
 
-  #forget(frames: readonly number[]): void {
-    for (const frame of frames) this.#told.delete(frame);
+  #forget(frame: number): void {
+    const told = this.#told;
+    if (told[told.length - 1]?.frame === frame) return void told.pop();
+    const index = told.findIndex((other) => other.frame === frame);
+    if (index >= 0) told.splice(index, 1);
   }
 
   #lost(message: SessionRequest): void {
@@ -216,6 +222,12 @@ export class Conversation {
 export function parseReceived(value: unknown): readonly number[] {
   if (!isIntegers(value)) throw new UnknownMessageException("malformed list of received frames");
   return value;
+}
+
+/** What a frame tells. */
+interface ToldFrame {
+  readonly frame: number;
+  readonly settled: readonly SessionRequest[];
 }
 
 /** How many messages of one batch are open. */

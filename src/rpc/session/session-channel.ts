@@ -61,6 +61,13 @@ const MAX_ATTEMPTS = 3;
 
 const RESOLVED = Promise.resolve();
 
+/** A batch on its way, or none. Kept for the next one: a call made alone would spend much of its time on making it. */
+interface Flight {
+  messages: readonly OutgoingMessage[] | undefined;
+  readonly answered: (answer: unknown) => void;
+  readonly failed: (thrown: unknown) => void;
+}
+
 interface OpenSession {
   readonly remote: RemoteSession;
   readonly encoder: BatchEncoder;
@@ -84,7 +91,9 @@ export class SessionChannel implements RpcChannel, MessageChannel {
   #numbers = 0;
   #queue: OutgoingMessage[] = [];
   #queuedBytes = 0;
-  readonly #inFlight = new Set<readonly OutgoingMessage[]>();
+  // Used again and again; as many as there were in flight at once.
+  readonly #flights: Flight[] = [];
+  #inFlight = 0;
   // Delivered, and to be answered by a later frame.
   readonly #late = new Map<number, OutgoingMessage>();
   // Of batches that failed.
@@ -140,12 +149,14 @@ export class SessionChannel implements RpcChannel, MessageChannel {
     this.#queuedBytes += bytes;
     this.#numbers += 1;
     message.number = this.#numbers;
-    this.#queue.push(message);
+    // An array that grows takes room for many.
+    if (this.#queue.length === 0) this.#queue = [message];
+    else this.#queue.push(message);
     this.#scheduleFlush();
   }
 
   #scheduleFlush(): void {
-    if (this.#flushScheduled || this.#inFlight.size >= MAX_IN_FLIGHT) return;
+    if (this.#flushScheduled || this.#inFlight >= MAX_IN_FLIGHT) return;
     this.#flushScheduled = true;
     this.#turnMillis = this.#options.clock.now();
     // Costs a tenth of queueMicrotask on workerd.
@@ -161,11 +172,11 @@ export class SessionChannel implements RpcChannel, MessageChannel {
     while (this.#queue.length > 0 && this.#broken === undefined) {
       if (this.#session !== undefined && this.#session.calls >= MAX_SESSION_CALLS) {
         // The next session's first batch and this one's last are calls of different stubs, which have no order.
-        if (this.#inFlight.size > 0) return;
+        if (this.#inFlight > 0) return;
         this.#session.remote.dispose();
         this.#session = undefined;
       }
-      if (this.#inFlight.size >= (this.#session === undefined ? 1 : MAX_IN_FLIGHT)) return;
+      if (this.#inFlight >= (this.#session === undefined ? 1 : MAX_IN_FLIGHT)) return;
       this.#dispatch(this.#take());
     }
   }
@@ -196,18 +207,17 @@ export class SessionChannel implements RpcChannel, MessageChannel {
   }
 
   #dispatch(messages: readonly OutgoingMessage[]): void {
-    this.#inFlight.add(messages);
+    const flight = this.#flight(messages);
     for (const message of messages) message.attempts += 1;
     const session = this.#session;
-    if (session === undefined) return this.#open(messages);
+    if (session === undefined) return this.#open(flight, messages);
     session.calls += 1;
     const alone = this.#encodeAlone(session.encoder, messages);
-    this.#settle(session.remote.batch(alone ?? this.#encode(session.encoder, messages)), messages, (frame) =>
-      this.#apply(frame, messages),
-    );
+    const batch = alone ?? this.#encode(session.encoder, messages);
+    session.remote.batch(batch).then(flight.answered, flight.failed);
   }
 
-  #open(messages: readonly OutgoingMessage[]): void {
+  #open(flight: Flight, messages: readonly OutgoingMessage[]): void {
     const encoder = new BatchEncoder();
     this.#conversation ??= this.#options.newConversation();
     const batch = this.#encode(encoder, messages);
@@ -217,11 +227,27 @@ export class SessionChannel implements RpcChannel, MessageChannel {
     } catch (error) {
       opening = Promise.reject(error);
     }
-    this.#settle(opening, messages, ({ session, instance, frame }) => {
+    opening.then(({ session, instance, frame }) => {
       this.#session = { remote: session, encoder, calls: 0, pulling: false };
       this.#instance = instance;
-      this.#apply(frame, messages);
-    });
+      flight.answered(frame);
+    }, flight.failed);
+  }
+
+  #flight(messages: readonly OutgoingMessage[]): Flight {
+    this.#inFlight += 1;
+    for (const flight of this.#flights) {
+      if (flight.messages !== undefined) continue;
+      flight.messages = messages;
+      return flight;
+    }
+    const flight: Flight = {
+      messages,
+      answered: (answer) => this.#answered(flight, answer),
+      failed: (thrown) => this.#callFailed(flight, thrown),
+    };
+    this.#flights.push(flight);
+    return flight;
   }
 
   #encodeAlone(encoder: BatchEncoder, messages: readonly OutgoingMessage[]): PackedMessage | undefined {
@@ -247,23 +273,27 @@ export class SessionChannel implements RpcChannel, MessageChannel {
     });
   }
 
-  /** Goes on when a batch's call has ended, one way or the other. */
-  #settle<T>(call: Promise<T>, messages: readonly OutgoingMessage[], apply: (answer: T) => void): void {
-    const failed = (thrown: unknown): void => {
-      this.#inFlight.delete(messages);
-      const failure = this.#options.failureOf(thrown);
-      for (const message of messages) if (!message.answered) this.#failed.push({ message, failure });
-      this.#break(failure);
-    };
-    call.then((answer) => {
-      try {
-        apply(answer);
-      } catch (thrown) {
-        return failed(thrown);
-      }
-      this.#inFlight.delete(messages);
-      this.#goOn();
-    }, failed);
+  #answered(flight: Flight, answer: unknown): void {
+    try {
+      this.#apply(answer, flight.messages ?? []);
+    } catch (thrown) {
+      return this.#callFailed(flight, thrown);
+    }
+    this.#landed(flight);
+    this.#goOn();
+  }
+
+  #callFailed(flight: Flight, thrown: unknown): void {
+    const messages = flight.messages ?? [];
+    this.#landed(flight);
+    const failure = this.#options.failureOf(thrown);
+    for (const message of messages) if (!message.answered) this.#failed.push({ message, failure });
+    this.#break(failure);
+  }
+
+  #landed(flight: Flight): void {
+    flight.messages = undefined;
+    this.#inFlight -= 1;
   }
 
   #goOn(): void {
@@ -297,8 +327,8 @@ export class SessionChannel implements RpcChannel, MessageChannel {
   #unanswered(number: number): OutgoingMessage | undefined {
     const late = this.#late.get(number);
     if (late !== undefined) return late;
-    for (const messages of this.#inFlight) {
-      const found = messages.find((message) => message.number === number && !message.answered);
+    for (const { messages } of this.#flights) {
+      const found = messages?.find((message) => message.number === number && !message.answered);
       if (found !== undefined) return found;
     }
     return undefined;
@@ -320,7 +350,7 @@ export class SessionChannel implements RpcChannel, MessageChannel {
         try {
           const frame = this.#apply(value, []);
           // All is answered there, and of what was awaited before this call nothing can be on its way.
-          if (frame?.settled?.length === 0 && this.#inFlight.size === 0) this.#giveUp(awaited);
+          if (frame?.settled?.length === 0 && this.#inFlight === 0) this.#giveUp(awaited);
         } catch (thrown) {
           return this.#break(this.#options.failureOf(thrown));
         }
@@ -355,7 +385,7 @@ export class SessionChannel implements RpcChannel, MessageChannel {
   /** Once the calls of the broken session have ended: decides about all that was not answered, and goes on. */
   #recover(): void {
     const broken = this.#broken;
-    if (broken === undefined || this.#inFlight.size > 0) return;
+    if (broken === undefined || this.#inFlight > 0) return;
     this.#broken = undefined;
     const late = [...this.#late.values()].map((message) => ({
       message,
@@ -386,7 +416,7 @@ export class SessionChannel implements RpcChannel, MessageChannel {
   }
 
   #isQuiet(): boolean {
-    return this.#queue.length === 0 && this.#inFlight.size === 0 && this.#late.size === 0;
+    return this.#queue.length === 0 && this.#inFlight === 0 && this.#late.size === 0;
   }
 
   #restartLease(): void {
