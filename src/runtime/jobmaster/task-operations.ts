@@ -34,8 +34,9 @@ export class TaskOperations {
   /** One call per TaskExecutor. @param isDeploying whether an attempt is to be deployed still. */
   deploy(deployments: Iterable<TaskDeployment>, isDeploying: (attemptId: ExecutionAttemptID) => boolean): void {
     for (const { location, batch } of deployments) {
+      const all = batch.tasks.map(({ attemptId }) => attemptId);
       // An earlier one of these may have failed, and its region with it.
-      const attemptIds = batch.tasks.map(({ attemptId }) => attemptId).filter(isDeploying);
+      const attemptIds = all.every(isDeploying) ? all : all.filter(isDeploying);
       if (attemptIds.length === 0) continue;
       const gateway = this.#taskManagers.get(location)?.gateway;
       if (gateway === undefined) {

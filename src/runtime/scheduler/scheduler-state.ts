@@ -24,6 +24,8 @@ export class SchedulerState {
   readonly #restartOfRegion = new Map<number, number>();
   readonly #pendingRestarts = new Map<number, MutablePendingRestart>();
   readonly #slotRequests = new Map<number, readonly ExecutionAttemptID[]>();
+  /** Attempts in them. */
+  #requesting = 0;
   #stopping: SerializedThrowable | undefined;
   #slotRequestId = 0;
   #restartId = 0;
@@ -46,13 +48,17 @@ export class SchedulerState {
 
   /**
    * Slot requests that wait, oldest first, with the attempts they are for; these leave with a cancel or a failover, and
-   * what comes for them then is outdated (SCH-06). Linear in the attempts that wait.
+   * what comes for them then is outdated (SCH-06). Linear in the attempts that wait, when some of them have left.
    */
   get slotRequests(): ReadonlyMap<number, readonly ExecutionAttemptID[]> {
+    // Each one that is SCHEDULED waits in one of them.
+    if (this.#requesting === this.graph.counts.SCHEDULED) return this.#slotRequests;
+    this.#requesting = 0;
     for (const [slotRequestId, attemptIds] of this.#slotRequests) {
       const waiting = attemptIds.filter((attemptId) => this.graph.execution(attemptId)?.state === "SCHEDULED");
       if (waiting.length === 0) this.#slotRequests.delete(slotRequestId);
       else if (waiting.length < attemptIds.length) this.#slotRequests.set(slotRequestId, waiting);
+      this.#requesting += waiting.length;
     }
     return this.#slotRequests;
   }
@@ -78,6 +84,7 @@ export class SchedulerState {
       case "slots-requested":
         this.#slotRequestId = event.slotRequestId;
         this.#slotRequests.set(event.slotRequestId, event.attemptIds);
+        this.#requesting += event.attemptIds.length;
         return;
       case "restart-scheduled":
         return this.#scheduleRestart(event.restartId, event.regions);
