@@ -224,11 +224,8 @@ export class OutgoingAsk extends OutgoingCall implements DeadlineEntry {
   // What to let go of when it settles.
   #held: (() => void)[] | undefined = undefined;
 
-  readonly #parts: CallParts;
-
   constructor(site: CallSite, parts: AskParts) {
     super(site, parts);
-    this.#parts = parts;
     this.#limitMillis = parts.limitMillis;
     this.#limitOf = parts.limitOf;
     this.#timeout = parts.timeout;
@@ -292,7 +289,8 @@ export class OutgoingAsk extends OutgoingCall implements DeadlineEntry {
     const { epoch } = this.site;
     const tooLow = this.sentWith !== undefined && epoch !== undefined && this.sentWith < epoch;
     if (tooLow && error instanceof FencingTokenException && this.#again === undefined) {
-      this.#again = new ResentAsk(this.site, this.#parts, this);
+      const { method, args, context, observe, deadlineMillis } = this;
+      this.#again = new ResentAsk(this.site, { method, args, context, observe, deadlineMillis }, this);
       this.site.release(this.#again);
     } else this.#fail(error);
   }

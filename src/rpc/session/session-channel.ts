@@ -165,10 +165,10 @@ export class SessionChannel implements RpcChannel, MessageChannel {
 
   readonly #scheduledFlush = (): void => {
     this.#flushScheduled = false;
-    this.#flush();
+    this.#flush(this.#turnMillis);
   };
 
-  #flush(): void {
+  #flush(nowMillis = this.#options.clock.now()): void {
     while (this.#queue.length > 0 && this.#broken === undefined) {
       if (this.#session !== undefined && this.#session.calls >= MAX_SESSION_CALLS) {
         // The next session's first batch and this one's last are calls of different stubs, which have no order.
@@ -177,7 +177,7 @@ export class SessionChannel implements RpcChannel, MessageChannel {
         this.#session = undefined;
       }
       if (this.#inFlight >= (this.#session === undefined ? 1 : MAX_IN_FLIGHT)) return;
-      this.#dispatch(this.#take());
+      this.#dispatch(this.#take(), nowMillis);
     }
   }
 
@@ -206,21 +206,21 @@ export class SessionChannel implements RpcChannel, MessageChannel {
     return queue.slice(0, count);
   }
 
-  #dispatch(messages: readonly OutgoingMessage[]): void {
+  #dispatch(messages: readonly OutgoingMessage[], nowMillis: number): void {
     const flight = this.#flight(messages);
     for (const message of messages) message.attempts += 1;
     const session = this.#session;
-    if (session === undefined) return this.#open(flight, messages);
+    if (session === undefined) return this.#open(flight, messages, nowMillis);
     session.calls += 1;
-    const alone = this.#encodeAlone(session.encoder, messages);
-    const batch = alone ?? this.#encode(session.encoder, messages);
+    const alone = this.#encodeAlone(session.encoder, messages, nowMillis);
+    const batch = alone ?? this.#encode(session.encoder, messages, nowMillis);
     session.remote.batch(batch).then(flight.answered, flight.failed);
   }
 
-  #open(flight: Flight, messages: readonly OutgoingMessage[]): void {
+  #open(flight: Flight, messages: readonly OutgoingMessage[], nowMillis: number): void {
     const encoder = new BatchEncoder();
     this.#conversation ??= this.#options.newConversation();
-    const batch = this.#encode(encoder, messages);
+    const batch = this.#encode(encoder, messages, nowMillis);
     let opening: ReturnType<SessionChannelOptions["open"]>;
     try {
       opening = this.#options.open({ version: SESSION_VERSION, conversation: this.#conversation, batch });
@@ -250,21 +250,24 @@ export class SessionChannel implements RpcChannel, MessageChannel {
     return flight;
   }
 
-  #encodeAlone(encoder: BatchEncoder, messages: readonly OutgoingMessage[]): PackedMessage | undefined {
+  #encodeAlone(
+    encoder: BatchEncoder,
+    messages: readonly OutgoingMessage[],
+    nowMillis: number,
+  ): PackedMessage | undefined {
     const message = messages[0];
     if (messages.length !== 1 || message === undefined || message.ranIn !== undefined) return undefined;
-    const nowMillis = this.#options.clock.now();
     const text = encoder.encodeMessage(message, { nowMillis, received: this.#received });
-    if (text !== undefined) this.#received = [];
+    // It has told the one frame there was, if any; the array is used again.
+    if (text !== undefined) this.#received.pop();
     return text;
   }
 
-  #encode(encoder: BatchEncoder, messages: readonly OutgoingMessage[]): PackedBatch {
+  #encode(encoder: BatchEncoder, messages: readonly OutgoingMessage[], nowMillis: number): PackedBatch {
     const received = this.#received;
     this.#received = [];
     const bound = messages.filter(({ ranIn }) => ranIn !== undefined);
     const instance = bound[0]?.ranIn;
-    const nowMillis = this.#options.clock.now();
     if (instance === undefined) return encoder.encode(messages, { nowMillis, received });
     return encoder.encode(messages, {
       nowMillis,
@@ -298,7 +301,7 @@ export class SessionChannel implements RpcChannel, MessageChannel {
 
   #goOn(): void {
     if (this.#broken !== undefined) return this.#recover();
-    this.#flush();
+    if (this.#queue.length > 0) this.#flush();
     this.#pull();
     this.#restartLease();
   }
