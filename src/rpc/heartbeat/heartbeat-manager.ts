@@ -100,7 +100,7 @@ export class HeartbeatManager<Incoming, Outgoing> {
   protected sendTo(targetId: string): void {
     const monitor = this.#monitors.get(targetId);
     if (monitor === undefined) return;
-    monitor.send(this.services.listener.retrievePayload(targetId))?.then(
+    monitor.send(this.services.listener.retrievePayload(targetId), targetId)?.then(
       () => this.#onMainThread(() => monitor.reportRpcSuccess()),
       (error: unknown) => {
         if (isUndelivered(error)) this.#onMainThread(() => monitor.reportRpcFailure());

@@ -27,13 +27,22 @@ export interface SlotRequestListener {
   onExcess(slot: AssignedSlot): void;
 }
 
+/** As of the newest of the requests and a number of attempts that wait for slots. */
+interface Needs {
+  readonly newest: number;
+  readonly scheduled: number;
+  /** Subtask indices of each request, oldest first. */
+  readonly subtasks: readonly (readonly [slotRequestId: number, needed: readonly number[]])[];
+  /** Slots that the least of the requests needs. */
+  readonly least: number;
+}
+
 /** The slot requests of a job's batches, each served when all its slots are there, in request order (SCH-04, SCH-18). */
 export class SlotRequests {
   readonly #parts: SlotRequestsParts;
   readonly #listener: SlotRequestListener;
   readonly #timeouts = new Map<number, ScheduledCallback>();
-  /** Slots that the least of the requests needs, as of a number of attempts that wait for slots. */
-  #least: { readonly scheduled: number; readonly slots: number } | undefined;
+  #needs: Needs | undefined;
 
   constructor(parts: SlotRequestsParts, listener: SlotRequestListener) {
     this.#parts = parts;
@@ -50,16 +59,16 @@ export class SlotRequests {
       return undefined;
     }, SLOT_REQUEST_TIMEOUT);
     this.#timeouts.set(slotRequestId, timeout);
-    this.#least = undefined;
   }
 
   /** Slots may have come: serves what waits for them. */
   serve(): void {
-    const { pool, state, versions } = this.#parts;
+    const { pool, versions } = this.#parts;
+    const { least, subtasks } = this.#needed();
     // Constant time while slots trickle in: a wide job gets thousands of offers.
-    if (pool.size < this.#slotsOfLeast() || !versions.isOpen) return;
-    for (const [slotRequestId, attemptIds] of Array.from(state.slotRequests)) {
-      const allocated = pool.allocate(this.#occupied(), this.#subtasksOf(attemptIds));
+    if (pool.size < least || !versions.isOpen) return;
+    for (const [slotRequestId, needed] of subtasks) {
+      const allocated = pool.allocate(this.#occupied(), needed);
       if (allocated === undefined) continue;
       this.#settle(slotRequestId);
       for (const slot of allocated.excess) this.#listener.onExcess(slot);
@@ -90,20 +99,24 @@ export class SlotRequests {
   }
 
   /** Every subtask index of a request needs a slot of its own among those that are held. Ends what waits for nothing any more. */
-  #slotsOfLeast(): number {
+  #needed(): Needs {
     const { state } = this.#parts;
+    const { slotRequestId: newest } = state;
     const scheduled = state.graph.counts.SCHEDULED;
-    if (this.#least?.scheduled === scheduled) return this.#least.slots;
+    // Without another request, no attempt comes to wait: as many are the same.
+    if (this.#needs?.newest === newest && this.#needs.scheduled === scheduled) return this.#needs;
     const requests = state.slotRequests;
     for (const slotRequestId of this.#timeouts.keys()) if (!requests.has(slotRequestId)) this.#settle(slotRequestId);
-    const slots = Math.min(...Array.from(requests.values(), (attemptIds) => this.#subtasksOf(attemptIds).length));
-    this.#least = { scheduled, slots };
-    return slots;
+    const subtasks = Array.from(requests, ([id, attemptIds]) => [id, this.#subtasksOf(attemptIds)] as const);
+    this.#needs = { newest, scheduled, subtasks, least: Math.min(...subtasks.map(([, needed]) => needed.length)) };
+    return this.#needs;
   }
 
   /** Slots that tasks run in, which those of the same subtask index share (SCH-09). */
   #occupied(): SlotAssignment {
     const occupied: AssignedSlot[] = [];
+    const { counts, size } = this.#parts.state.graph;
+    if (counts.SCHEDULED === size) return occupied;
     for (const { slot, state, subtaskIndex } of this.#parts.state.graph.executions()) {
       if (slot !== undefined && !isTerminalExecutionState(state)) occupied[subtaskIndex] = slot;
     }

@@ -1,6 +1,7 @@
 import { SluiceException } from "../../common/exceptions.ts";
 import type { ResourceID } from "../../common/ids.ts";
 import { brandId } from "../../common/ids.ts";
+import type { HeartbeatTarget } from "../../rpc/heartbeat/heartbeat-listener.ts";
 import { HeartbeatManagerSender } from "../../rpc/heartbeat/heartbeat-manager-sender.ts";
 import { DEFAULT_HEARTBEAT_OPTIONS } from "../../rpc/heartbeat/heartbeat-options.ts";
 import type { AllocatedSlotReport, TaskExecutorToJobMasterPayload } from "../messages/heartbeat-payloads.ts";
@@ -66,13 +67,17 @@ export class TaskManagerTracker {
 
   /** Heartbeats begin at once. */
   add(taskManager: RegisteredTaskManager): void {
-    const { registration, gateway } = taskManager;
+    const { registration } = taskManager;
     this.#registered.set(registration.resourceId, taskManager);
-    this.#heartbeats.monitorTarget(registration.resourceId, (report) => {
-      gateway.heartbeatFromJobManager(this.#services.jobMasterId, report);
-      return undefined;
-    });
+    this.#heartbeats.monitorTarget(registration.resourceId, this.#sendHeartbeat);
   }
+
+  /** One function for all of them: of a wide job there are thousands. */
+  readonly #sendHeartbeat: HeartbeatTarget<AllocatedSlotReport> = (report, resourceId) => {
+    const gateway = this.#registered.get(brandId<ResourceID>(resourceId))?.gateway;
+    gateway?.heartbeatFromJobManager(this.#services.jobMasterId, report);
+    return undefined;
+  };
 
   /** Idempotent. */
   remove(resourceId: ResourceID): void {

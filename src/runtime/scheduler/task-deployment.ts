@@ -58,18 +58,21 @@ class ExecutionsByLocation {
   constructor(graph: ExecutionGraph, attemptIds: readonly ExecutionAttemptID[]) {
     this.#next = new Uint32Array(attemptIds.length);
     const numbers = new Map<ResourceID, number>();
+    let here: { readonly location?: ResourceID; number: number | undefined } = { number: undefined };
     for (const attemptId of attemptIds) {
       const execution = graph.execution(attemptId);
       if (execution === undefined) continue;
       const at = this.#executions.push(execution) - 1;
       const { location } = slotOf(execution);
-      const number = numbers.get(location);
-      if (number === undefined) {
-        numbers.set(location, this.#first.push(at) - 1);
+      // Neighbours mostly are of one location.
+      if (location !== here.location) here = { location, number: numbers.get(location) };
+      if (here.number === undefined) {
+        here.number = this.#first.push(at) - 1;
+        numbers.set(location, here.number);
         this.#last.push(at);
       } else {
-        this.#next[this.#last[number] ?? 0] = at;
-        this.#last[number] = at;
+        this.#next[this.#last[here.number] ?? 0] = at;
+        this.#last[here.number] = at;
       }
     }
   }
