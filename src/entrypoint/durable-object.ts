@@ -78,7 +78,7 @@ export function durableObject<Env extends object, const Gateways extends readonl
             namespaceOf: namespacesOf(env),
             own: { address, receive: (envelope) => this.#host.receive(envelope) },
           }),
-          database: new DurableObjectDatabase(ctx.storage),
+          database: new DurableObjectDatabase(ctx.storage, (reason) => ctx.abort(reason)),
           alarm: new DurableObjectAlarm(ctx.storage),
         },
         abort: (reason) => ctx.abort(reason),

@@ -23,6 +23,8 @@ export interface Work extends MailboxItem {
   readonly turns: TurnMode;
   /** Writes nothing durable: needs no transaction. */
   readonly readOnly: boolean;
+  /** What undoes its writes; a savepoint if it does not say, or nothing else can. */
+  readonly undo?: "savepoint" | "reset";
   /** Asked at dequeue; an exception refuses the work and becomes its outcome. */
   admit?(nowMillis: number): SluiceException | undefined;
   /** The turn itself. */
@@ -387,9 +389,10 @@ export class MainThread {
     const refusal = work.admit?.(nowMillis);
     if (refusal !== undefined) return work.settle({ ok: false, error: refusal });
     const turn = new Turn(this, work, nowMillis);
+    const byReset = work.undo === "reset" && database?.discard !== undefined;
     let result: unknown;
     try {
-      if (database === undefined || work.readOnly) {
+      if (database === undefined || work.readOnly || byReset) {
         result = requireSettled(work, runAsTurn(turn, work.turns !== "sync", work));
       } else {
         const run = (): unknown => database.transactionSync(() => requireSettled(work, work.run()));
@@ -398,6 +401,7 @@ export class MainThread {
     } catch (thrown) {
       if (this.#runMillis !== undefined) this.#runMillis = clock.now();
       turn.fail();
+      if (byReset && turn.wrote) database.discard?.(`${work.label} threw after it wrote: ${String(thrown)}`);
       this.#options.onUndone(thrown);
       work.settle({ ok: false, error: fromUnknown(thrown) });
       this.#options.onThrown();

@@ -101,6 +101,10 @@ export class MessageTurn implements Work {
     return this.#served.readOnly;
   }
 
+  get undo(): "savepoint" | "reset" {
+    return this.#served.undo;
+  }
+
   /** Made when asked for: most handlers call nobody. */
   get context(): CallContext {
     if (this.#context !== undefined) return this.#context;

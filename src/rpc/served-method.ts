@@ -14,6 +14,7 @@ export class ServedMethod {
   readonly turns: TurnMode;
   readonly streams: boolean;
   readonly readOnly: boolean;
+  readonly undo: "savepoint" | "reset";
   readonly control: boolean;
   // Of the endpoint that served last: they change with its activation.
   #handlers: object | undefined;
@@ -35,6 +36,7 @@ export class ServedMethod {
     // Items of a stream are asked for while its handler is open.
     this.turns = this.streams && turns !== "sync" ? "reentrant" : turns;
     this.readOnly = declaration.options.readOnly ?? false;
+    this.undo = declaration.options.undo ?? "savepoint";
     this.control = declaration.options.control ?? false;
   }
 

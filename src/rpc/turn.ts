@@ -17,6 +17,8 @@ export interface TurnWork {
   /** Who sent the message that runs, if a message does and it came from an endpoint. */
   readonly sender: SenderIdentity | undefined;
   readonly readOnly: boolean;
+  /** What undoes its writes; a savepoint if it does not say. */
+  readonly undo?: "savepoint" | "reset";
 }
 
 // How many turns of `async` handlers are open in this process: without one, no code runs in a later stretch of any.
@@ -32,6 +34,8 @@ export class Turn {
   readonly work: TurnWork;
   /** The time that the endpoint's clock shows for the whole turn. */
   readonly nowMillis: number;
+  /** Something durable was changed. */
+  wrote = false;
   #state: "running" | "succeeded" | "failed" = "running";
   #open = true;
   #mayAwait = false;

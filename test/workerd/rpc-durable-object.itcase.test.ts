@@ -101,6 +101,52 @@ describe("an endpoint as a Durable Object", () => {
     expect(await probe.whoAreYou()).toMatchObject({ incarnation: 2 });
   });
 
+  describe("whose method declares to be undone by a reset", () => {
+    const opened = async (): Promise<{ probe: ProbeGateway; queue: QueueProbeGateway }> => {
+      const address = open();
+      const probe = world.service.gateway(ProbeGateway, address);
+      const queue = world.service.gateway(QueueProbeGateway, address);
+      await queue.addLast(3, "well");
+      return { probe, queue };
+    };
+
+    it.each(["throws after", "throws after SQL", "throws after a timer"] as const)(
+      "that %s: nothing it wrote stays, its memory goes, its caller hears why",
+      async (how) => {
+        const { probe, queue } = await opened();
+        await expect(queue.addLast(4, how)).rejects.toMatchObject({
+          code: "RECIPIENT_UNREACHABLE",
+          retryable: true,
+          message: expect.stringContaining("QueueProbe.addLast threw after it wrote: RangeError: out of range"),
+        });
+        expect(await probe.total()).toBe(3);
+        expect(await probe.whoAreYou()).toMatchObject({ incarnation: 2 });
+        expect(await queue.timersPending()).toBe(0);
+      },
+    );
+
+    it.each(["throws before", "fails to write"] as const)(
+      "that %s: its caller gets the error, and memory stays",
+      async (how) => {
+        const { probe, queue } = await opened();
+        await expect(queue.addLast(4, how)).rejects.toMatchObject({ code: "UNEXPECTED" });
+        expect(await probe.noted()).toEqual(["well", how]);
+        expect(await probe.total()).toBe(3);
+      },
+    );
+
+    it("what its batch wrote before goes with it: none of these callers has heard that it was done", async () => {
+      const { probe, queue } = await opened();
+      const [before, bad] = await Promise.allSettled([
+        probe.add(10),
+        queue.addLast(100, "throws after"),
+        probe.add(20),
+      ]);
+      expect([before.status, bad.status]).toEqual(["rejected", "rejected"]);
+      expect(await probe.total()).toBe(3);
+    });
+  });
+
   it("keeps the epoch it granted itself", async () => {
     const address = world.open("fenced-probe");
     const gateway = world.service.gateway(FencedProbeGateway, address);

@@ -15,7 +15,7 @@ const { BARE_TASK } = env as unknown as { readonly BARE_TASK: DurableObjectNames
 
 const withDatabase = (body: (database: SqlDatabase) => void): Promise<void> =>
   runInDurableObject(BARE_TASK.getByName(systemIds.hex()), (_object, state) => {
-    body(new DurableObjectDatabase(state.storage));
+    body(new DurableObjectDatabase(state.storage, (reason) => state.abort(reason)));
   });
 
 describeSqlDatabase("Durable Object SQLite", withDatabase);

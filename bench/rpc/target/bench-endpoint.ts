@@ -22,7 +22,7 @@ export type BenchGateway = GatewayOf<typeof BenchGateway>;
 export const DurableBenchGateway = defineGateway("DurableBench", {
   version: 1,
   turns: "sync",
-  methods: { ...BenchGateway.methods, record: ask<(by: number) => number>() },
+  methods: { ...BenchGateway.methods, record: ask<(by: number) => number>({ undo: "reset" }) },
 });
 export type DurableBenchGateway = GatewayOf<typeof DurableBenchGateway>;
 

@@ -11,6 +11,7 @@ import type { GatewayDescriptor } from "../gateway-descriptor.ts";
 import { INTERNAL } from "../main-thread.ts";
 import type { MainThread, MainThreadOptions } from "../main-thread.ts";
 import type { SqlDatabase } from "../ports/storage.ts";
+import { isRead } from "../storage/sql-text.ts";
 import type { DurableTimers } from "../timers/durable-timers.ts";
 import type { Turn } from "../turn.ts";
 import { withTimerList } from "./journal.ts";
@@ -42,8 +43,6 @@ interface OpenEntry {
   readonly what: string;
   failed: string | undefined;
 }
-
-const READS = /^\s*(?:SELECT|EXPLAIN)\b/i;
 
 /** So many rows of entries that wait are written at once: half of the ring. */
 const FLUSHED_ROWS = 4;
@@ -130,7 +129,7 @@ export class MessageLog implements Journal, TurnLog {
   storage(database: SqlDatabase): SqlDatabase {
     return {
       exec: (sql, ...bindings) => {
-        if (!READS.test(sql)) {
+        if (!isRead(sql)) {
           this.#wrote = true;
           // Its turn has no transaction that would store it.
           if (this.#mainThread?.turn?.work.readOnly === true) this.#flushSoon();

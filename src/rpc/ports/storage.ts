@@ -18,6 +18,11 @@ export interface SqlDatabase {
   transactionSync<T>(body: () => T): T;
   /** Removes every table and row, the alarm included. */
   deleteAll(): void;
+  /**
+   * Throws away what the running event has written, and with it the object and its memory; present where the platform can
+   * do that. Its callers hear that it was reset.
+   */
+  discard?(reason: string): never;
 }
 
 /**

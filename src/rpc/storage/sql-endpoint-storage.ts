@@ -5,6 +5,7 @@ import { SerializationException } from "../exceptions.ts";
 import type { EndpointStorage, SqlDatabase, SqlRow, SqlValue } from "../ports/storage.ts";
 import type { Turn } from "../turn.ts";
 import { RESERVED_TABLE_PREFIX } from "./endpoint-schema.ts";
+import { isRead, maybeSeveral } from "./sql-text.ts";
 
 /** Largest stored value: the platform's limit for one row, which local runtimes do not enforce. */
 const MAX_VALUE_CHARACTERS = 2_000_000;
@@ -25,8 +26,13 @@ export class SqlEndpointStorage implements EndpointStorage {
     this.#timersChanged = hooks.timersChanged;
     this.sql = {
       exec: (sql: string, ...bindings: readonly SqlValue[]): readonly SqlRow[] => {
-        this.#requireTurn("storage.sql");
-        return database.exec(sql, ...bindings);
+        const turn = this.#requireTurn("storage.sql");
+        const writes = turn.work.undo === "reset" && !isRead(sql);
+        if (writes && maybeSeveral(sql)) turn.wrote = true;
+        const rows = database.exec(sql, ...bindings);
+        // One statement that fails has changed nothing.
+        if (writes) turn.wrote = true;
+        return rows;
       },
     };
   }
@@ -88,6 +94,7 @@ export class SqlEndpointStorage implements EndpointStorage {
     if (turn.work.readOnly) {
       throw new SluiceException("ILLEGAL_STATE", `${what} in ${turn.work.label}, which is declared readOnly`);
     }
+    turn.wrote = true;
   }
 }
 

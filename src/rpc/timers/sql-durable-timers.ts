@@ -79,7 +79,7 @@ export class SqlDurableTimers implements DurableTimers {
   }
 
   delete(name: string): void {
-    this.#options.mainThread.requireTurn("timers.delete");
+    this.#options.mainThread.requireTurn("timers.delete").wrote = true;
     this.#options.database.exec("DELETE FROM sluice_timers WHERE name = ?", name);
     this.#changed(name);
   }
@@ -168,7 +168,7 @@ export class SqlDurableTimers implements DurableTimers {
     if (!Number.isFinite(dueMillis))
       throw new RangeError(`timer ${name}: due: expected milliseconds, got ${dueMillis}`);
     const { mainThread, database, ids } = this.#options;
-    mainThread.requireTurn("timers.set");
+    mainThread.requireTurn("timers.set").wrote = true;
     database.exec(
       "INSERT OR REPLACE INTO sluice_timers (name, due, payload, attempts, token, recurrence) VALUES (?, ?, ?, 0, ?, ?)",
       name,

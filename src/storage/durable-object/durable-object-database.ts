@@ -6,8 +6,12 @@ export class DurableObjectDatabase implements SqlDatabase {
   // Asking the storage for it takes part of a statement's time.
   readonly #sql: SqlStorage;
 
-  constructor(storage: DurableObjectStorage) {
+  readonly #abort: (reason: string) => void;
+
+  /** @param abort resets the object; as it does so at once, nothing is stored that its event has written. */
+  constructor(storage: DurableObjectStorage, abort: (reason: string) => void) {
     this.#storage = storage;
+    this.#abort = abort;
     this.#sql = storage.sql;
   }
 
@@ -25,6 +29,11 @@ export class DurableObjectDatabase implements SqlDatabase {
   deleteAll(): void {
     // A failed flush resets the object before anything could have seen the effect.
     void this.#storage.deleteAll();
+  }
+
+  discard(reason: string): never {
+    this.#abort(reason);
+    throw new Error(reason);
   }
 }
 
