@@ -94,7 +94,16 @@ export const EXPERIMENTS: readonly Experiment[] = [
       baseline: side("raw", "thousand calls", IN_FLIGHT),
     },
   ],
-  objectToObject("ask with one durable write, one at a time", { load: "durable, one at a time" }, atLeast(0.85)),
+  [
+    ...objectToObject("ask with one durable write, one at a time", { load: "durable, one at a time" }, atLeast(0.85)),
+    ...(["raw", "partyserver", "agents"] as const).map((baseline) => ({
+      name: `ask with one durable write, one at a time, undone by a reset, against ${baseline}`,
+      unit: "calls/s" as const,
+      bar: AHEAD,
+      ours: side("sluice undone by a reset", "durable, one at a time"),
+      baseline: side(baseline, "durable, one at a time"),
+    })),
+  ],
   objectToObject(
     "ask with one durable write, 256 in flight",
     { load: "durable, in flight", width: IN_FLIGHT },

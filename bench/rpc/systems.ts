@@ -24,6 +24,7 @@ export const HEAP_BAR_MIB = 128;
 export const SYSTEMS = {
   raw: { kind: "worker", worker: MAIN_WORKER },
   sluice: { kind: "worker", worker: MAIN_WORKER },
+  "sluice undone by a reset": { kind: "worker", worker: MAIN_WORKER },
   "sluice with a log": { kind: "worker", worker: MAIN_WORKER },
   "sluice endpoint": { kind: "worker", worker: MAIN_WORKER },
   partyserver: { kind: "worker", worker: "bench-partyserver", peer: "partyserver" },

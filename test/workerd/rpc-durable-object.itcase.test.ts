@@ -135,6 +135,15 @@ describe("an endpoint as a Durable Object", () => {
       },
     );
 
+    it("that fails after one of its statements: what that one wrote goes", async () => {
+      const { probe, queue } = await opened();
+      await expect(queue.addLast(4, "fails after a statement")).rejects.toMatchObject({
+        message: expect.stringContaining("no_such_table"),
+      });
+      expect(await probe.total()).toBe(3);
+      expect(await probe.whoAreYou()).toMatchObject({ incarnation: 2 });
+    });
+
     it("what its batch wrote before goes with it: none of these callers has heard that it was done", async () => {
       const { probe, queue } = await opened();
       const [before, bad] = await Promise.allSettled([

@@ -15,10 +15,13 @@ export function percentile(values: readonly number[], fraction: number): number 
   return value;
 }
 
+/** In its first second or two a side is measured while the compiler still works at it. */
+const WARM_UP_ROUNDS = 2;
+
 /**
  * The median of each side over `rounds` rounds. Each round measures every side once and begins with another one, so that
- * what changes meanwhile (the machine's load, its temperature) touches all of them alike; a round before them warms up and
- * is not counted.
+ * what changes meanwhile (the machine's load, its temperature) touches all of them alike; {@link WARM_UP_ROUNDS} before
+ * them warm up and are not counted.
  */
 export async function alternate<Side>(
   sides: readonly Side[],
@@ -26,7 +29,7 @@ export async function alternate<Side>(
   measure: (side: Side) => Promise<number>,
 ): Promise<ReadonlyMap<Side, number>> {
   const values = new Map<Side, number[]>(sides.map((side) => [side, []]));
-  for (const side of sides) await measure(side);
+  for (let round = 0; round < WARM_UP_ROUNDS; round += 1) for (const side of sides) await measure(side);
   for (let round = 0; round < rounds; round += 1) {
     for (const position of sides.keys()) {
       const side = sides[(round + position) % sides.length];

@@ -14,7 +14,7 @@ import {
   LOGGED_TARGET_ADDRESS,
   TARGET_ADDRESS,
 } from "../target/bench-caller.ts";
-import { DurableBenchEndpoint, DurableBenchGateway } from "../target/bench-endpoint.ts";
+import { DurableBenchEndpoint, DurableBenchGateway, ResetBenchGateway } from "../target/bench-endpoint.ts";
 import type { DurableBenchTarget } from "../target/bench-target.ts";
 import { stubTarget } from "../target/stub-target.ts";
 import { countedStub } from "./counted-stub.ts";
@@ -42,7 +42,7 @@ export class SluiceObject extends durableObject(
       context,
       context.address === LOGGED_TARGET_ADDRESS ? { messageLog: { capacity: LOG_CAPACITY } } : {},
     ),
-  [DurableBenchGateway],
+  [DurableBenchGateway, ResetBenchGateway],
 ) {}
 
 /** Makes Sluice's calls as an endpoint. */
@@ -80,10 +80,12 @@ export class CallerObject extends DurableObject<Environment> {
       }
       case "sluice":
         return this.#service(calls).gateway(DurableBenchGateway, TARGET_ADDRESS);
+      case "sluice undone by a reset":
+        return this.#service(calls).gateway(ResetBenchGateway, TARGET_ADDRESS);
       case "sluice with a log":
         return this.#service(calls).gateway(DurableBenchGateway, LOGGED_TARGET_ADDRESS);
       default:
-        throw new RangeError(`system: expected raw, sluice, sluice with a log or sluice endpoint, got "${system}"`);
+        throw new RangeError(`system: expected raw or one of Sluice's, got "${system}"`);
     }
   }
 

@@ -4,7 +4,7 @@ import { BatchDecoder } from "./batch-decoder.ts";
 import { Conversation, parseReceived } from "./conversation.ts";
 import type { Recipient } from "./conversation.ts";
 import { SESSION_VERSION } from "./session-protocol.ts";
-import type { OpenReply, OpenRequest, PackedFrame, PackedReply, Session } from "./session-protocol.ts";
+import type { OpenReply, OpenRequest, PackedFrame, Session } from "./session-protocol.ts";
 
 /** Conversations without a session that are remembered: their callers may have lost it and come back. */
 const MAX_DETACHED = 64;

@@ -35,7 +35,7 @@ describe("an experiment", () => {
       ["broken", null, 10, null, false, "failed: sluice endpoint: it broke"],
       ["gap", null, 10, null, false, "missing: no such thing yet"],
     ]);
-    const WARM_UP_AND_ROUNDS = 6;
+    const WARM_UP_AND_ROUNDS = 7;
     expect(measured.filter((system) => system === "raw")).toHaveLength(WARM_UP_AND_ROUNDS);
     expect(measured.filter((system) => system === "sluice endpoint")).toHaveLength(1);
   });
