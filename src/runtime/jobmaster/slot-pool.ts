@@ -1,5 +1,6 @@
 import type { AllocationID, ResourceID } from "../../common/ids.ts";
 import type { AssignedSlot, SlotAssignment } from "../executiongraph/execution.ts";
+import { TaskExecutorTable } from "../executiongraph/task-executor-table.ts";
 import type { SlotOffer } from "../messages/slots.ts";
 
 interface PooledSlot extends AssignedSlot {
@@ -11,7 +12,7 @@ export class SlotPool {
   /** Slots the job needs. */
   readonly required: number;
   /** By TaskExecutor, each's in order: a report for one must not look at the slots of all. */
-  readonly #slots = new Map<ResourceID, PooledSlot[]>();
+  readonly #slots = new TaskExecutorTable<PooledSlot[]>();
   #size = 0;
 
   constructor(required: number) {
@@ -24,7 +25,7 @@ export class SlotPool {
 
   /** TaskExecutors that it holds slots of. */
   get locations(): readonly ResourceID[] {
-    return [...this.#slots.keys()];
+    return this.#slots.keys();
   }
 
   /**
@@ -110,14 +111,9 @@ export class SlotPool {
     const inUse = new Set<AllocationID>();
     for (const slot of occupied) if (slot !== undefined) inUse.add(slot.allocationId);
     const free: PooledSlot[] = [];
-    for (const location of [...this.#slots.keys()].sort(byNumber)) {
+    for (const location of this.#slots.keys()) {
       for (const slot of this.#slots.get(location) ?? []) if (!inUse.has(slot.allocationId)) free.push(slot);
     }
     return free;
   }
-}
-
-/** In the order in which a job's TaskExecutors were made: their names are alike but for a number at the end. */
-function byNumber(left: ResourceID, right: ResourceID): number {
-  return left.length - right.length || (left < right ? -1 : 1);
 }

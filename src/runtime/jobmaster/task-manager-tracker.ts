@@ -4,6 +4,7 @@ import { brandId } from "../../common/ids.ts";
 import type { HeartbeatTarget } from "../../rpc/heartbeat/heartbeat-listener.ts";
 import { HeartbeatManagerSender } from "../../rpc/heartbeat/heartbeat-manager-sender.ts";
 import { DEFAULT_HEARTBEAT_OPTIONS } from "../../rpc/heartbeat/heartbeat-options.ts";
+import { TaskExecutorTable } from "../executiongraph/task-executor-table.ts";
 import type { AllocatedSlotReport, TaskExecutorToJobMasterPayload } from "../messages/heartbeat-payloads.ts";
 import type { TaskExecutorRegistration } from "../messages/slots.ts";
 import type { TaskExecutorGateway } from "../taskexecutor/task-executor-gateway.ts";
@@ -27,7 +28,7 @@ export interface TaskManagerListener {
 /** The TaskExecutors that serve this job, and their heartbeats. */
 export class TaskManagerTracker {
   readonly #services: JobMasterServices;
-  readonly #registered = new Map<ResourceID, RegisteredTaskManager>();
+  readonly #registered = new TaskExecutorTable<RegisteredTaskManager>();
   readonly #heartbeats: HeartbeatManagerSender<TaskExecutorToJobMasterPayload, AllocatedSlotReport>;
 
   constructor(services: JobMasterServices, listener: TaskManagerListener) {
@@ -62,7 +63,7 @@ export class TaskManagerTracker {
   }
 
   get all(): readonly RegisteredTaskManager[] {
-    return [...this.#registered.values()];
+    return this.#registered.values();
   }
 
   /** Heartbeats begin at once. */
@@ -87,7 +88,7 @@ export class TaskManagerTracker {
 
   /** An answer to a heartbeat. One of a TaskExecutor that is not registered says nothing. */
   receiveHeartbeat(resourceId: ResourceID, payload: TaskExecutorToJobMasterPayload): void {
-    if (this.#registered.has(resourceId)) this.#heartbeats.receiveHeartbeat(resourceId, payload);
+    if (this.#registered.get(resourceId) !== undefined) this.#heartbeats.receiveHeartbeat(resourceId, payload);
   }
 
   /** No heartbeat is sent or awaited any more. */

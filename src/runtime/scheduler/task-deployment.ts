@@ -2,6 +2,7 @@ import { SluiceException } from "../../common/exceptions.ts";
 import type { ExecutionAttemptID, JobVertexID, ResourceID } from "../../common/ids.ts";
 import type { ExecutionGraph, ExecutionJobVertex } from "../executiongraph/execution-graph.ts";
 import type { AssignedSlot, Execution } from "../executiongraph/execution.ts";
+import { TaskExecutorTable } from "../executiongraph/task-executor-table.ts";
 import type { IntermediateDataSet, JobEdge, JobVertex } from "../jobgraph/job-graph.ts";
 import type {
   DeployedEdge,
@@ -57,7 +58,7 @@ class ExecutionsByLocation {
 
   constructor(graph: ExecutionGraph, attemptIds: readonly ExecutionAttemptID[]) {
     this.#next = new Uint32Array(attemptIds.length);
-    const numbers = new Map<ResourceID, number>();
+    const numbers = new TaskExecutorTable<number>();
     let here: { readonly location?: ResourceID; number: number | undefined } = { number: undefined };
     for (const attemptId of attemptIds) {
       const execution = graph.execution(attemptId);
