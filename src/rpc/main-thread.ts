@@ -400,8 +400,12 @@ export class MainThread {
       }
     } catch (thrown) {
       if (this.#runMillis !== undefined) this.#runMillis = clock.now();
-      turn.fail();
-      if (byReset && turn.wrote) database.discard?.(`${work.label} threw after it wrote: ${String(thrown)}`);
+      try {
+        turn.fail();
+      } finally {
+        // Whatever else fails: what was written would stay.
+        if (byReset && turn.wrote) database.discard?.(`${work.label} threw after it wrote: ${fromUnknown(thrown)}`);
+      }
       this.#options.onUndone(thrown);
       work.settle({ ok: false, error: fromUnknown(thrown) });
       this.#options.onThrown();

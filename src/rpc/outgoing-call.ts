@@ -52,7 +52,10 @@ export interface CallSite {
   dropped(call: OutgoingCall, error: SluiceException): void;
   /** Tells the callee that nobody waits for an ask any more; whether it is heard is of no matter. */
   cancel(call: OutgoingCall): void;
+  addDeadline(entry: DeadlineEntry, millis: number, nowMillis: number): void;
   removeDeadline(entry: DeadlineEntry): void;
+  /** A failed ask that nobody looks at is no error of the process. */
+  readonly forgetful: boolean;
   /** Calls back in an event of its own, without delay. */
   soon(callback: () => void): ScheduledCallback;
 }
@@ -63,14 +66,13 @@ export interface CallParts {
   readonly args: CapturedArguments;
   readonly context: CallContext;
   readonly observe: CallObserver | undefined;
-  readonly deadlineMillis: number | undefined;
 }
 
 /** One message from the moment of the call to its answer: held by its turn, then carried by a channel. */
 export abstract class OutgoingCall implements OutgoingMessage, HeldAction {
   readonly method: BoundMethod;
   readonly args: CapturedArguments;
-  readonly deadlineMillis: number | undefined;
+  deadlineMillis: number | undefined = undefined;
   number = 0;
   attempts = 0;
   ranIn: string | undefined = undefined;
@@ -89,7 +91,6 @@ export abstract class OutgoingCall implements OutgoingMessage, HeldAction {
     this.args = parts.args;
     this.context = parts.context;
     this.observe = parts.observe;
-    this.deadlineMillis = parts.deadlineMillis;
   }
 
   get head(): MessageHead {
@@ -123,6 +124,9 @@ export abstract class OutgoingCall implements OutgoingMessage, HeldAction {
   get wasSent(): boolean {
     return this.#head !== undefined;
   }
+
+  /** Its turn lets it go: from now on it takes time. A tell is not waited for, so nobody's deadline bounds it. */
+  begin(_nowMillis: number): void {}
 
   /** It leaves now. @param sentWith its token, if that was learnt. */
   depart(head: MessageHead, idNumber: number, sentWith: Epoch | undefined): void {
@@ -202,7 +206,7 @@ export class OutgoingCancel extends OutgoingTell {
 
 /** What an ask has beside {@link CallParts}. */
 export interface AskParts extends CallParts {
-  /** How long it waits, and who says so. */
+  /** How long it waits at most, and who says so. */
   readonly limitMillis: number;
   readonly limitOf: string;
   /** Made with the call, so that its stack is the caller's (contract O6); undefined if it cannot be afforded. */
@@ -213,8 +217,8 @@ export interface AskParts extends CallParts {
 export class OutgoingAsk extends OutgoingCall implements DeadlineEntry {
   readonly promise: Promise<WireValue>;
   instant: Instant | undefined = undefined;
-  readonly #limitMillis: number;
-  readonly #limitOf: string;
+  #limitMillis: number;
+  #limitOf: string;
   readonly #timeout: TimeoutException | undefined;
   #settled = false;
   #released = false;
@@ -256,6 +260,19 @@ export class OutgoingAsk extends OutgoingCall implements DeadlineEntry {
     return !this.#settled;
   }
 
+  /** Waits as long as its limit says, or as its caller's own caller does. */
+  override begin(nowMillis: number): void {
+    const ownMillis = nowMillis + this.#limitMillis;
+    const inheritedMillis = this.context.deadlineMillis ?? Number.POSITIVE_INFINITY;
+    this.deadlineMillis = ownMillis;
+    if (inheritedMillis < ownMillis) {
+      this.deadlineMillis = inheritedMillis;
+      this.#limitMillis = Math.max(0, inheritedMillis - nowMillis);
+      this.#limitOf = "the turn that called";
+    }
+    this.site.addDeadline(this, Math.max(nowMillis, this.deadlineMillis), nowMillis);
+  }
+
   #holds(release: () => void): void {
     (this.#held ??= []).push(release);
   }
@@ -289,8 +306,8 @@ export class OutgoingAsk extends OutgoingCall implements DeadlineEntry {
     const { epoch } = this.site;
     const tooLow = this.sentWith !== undefined && epoch !== undefined && this.sentWith < epoch;
     if (tooLow && error instanceof FencingTokenException && this.#again === undefined) {
-      const { method, args, context, observe, deadlineMillis } = this;
-      this.#again = new ResentAsk(this.site, { method, args, context, observe, deadlineMillis }, this);
+      const { method, args, context, observe } = this;
+      this.#again = new ResentAsk(this.site, { method, args, context, observe }, this);
       this.site.release(this.#again);
     } else this.#fail(error);
   }
@@ -335,6 +352,8 @@ export class OutgoingAsk extends OutgoingCall implements DeadlineEntry {
     if (this.#settled) return;
     this.#settle();
     this.observe?.({ ok: false, error });
+    // Not before it is known to fail: that would take a promise for each call.
+    if (this.site.forgetful) this.promise.catch(ignore);
     this.#reject(error);
   }
 
@@ -345,6 +364,8 @@ export class OutgoingAsk extends OutgoingCall implements DeadlineEntry {
   }
 }
 
+function ignore(): void {}
+
 /** An ask once more, under an id of its own. */
 class ResentAsk extends OutgoingCall {
   readonly #ask: OutgoingAsk;
@@ -352,6 +373,7 @@ class ResentAsk extends OutgoingCall {
   constructor(site: CallSite, parts: CallParts, ask: OutgoingAsk) {
     super(site, parts);
     this.#ask = ask;
+    this.deadlineMillis = ask.deadlineMillis;
   }
 
   get settled(): boolean {

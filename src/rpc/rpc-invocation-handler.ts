@@ -59,6 +59,10 @@ export class RpcInvocationHandler implements CallSite {
     this.#channel = channel;
   }
 
+  get forgetful(): boolean {
+    return this.#caller.forgetful;
+  }
+
   get epoch(): Epoch | undefined {
     return this.#givenEpoch ?? this.#learntEpoch;
   }
@@ -83,7 +87,12 @@ export class RpcInvocationHandler implements CallSite {
     );
     const call = this.#ask(method, { args, context, observe: undefined }, NO_OPTIONS);
     // Ahead of the calls that wait for what it learns.
-    if (!call.settled) this.#caller.hold({ send: () => this.#post(call), drop: () => call.drop() });
+    const send = (): void => {
+      const nowMillis = this.#now();
+      call.begin(nowMillis);
+      this.#post(call, nowMillis);
+    };
+    if (!call.settled) this.#caller.hold({ send, drop: () => call.drop() });
     await call.promise;
   }
 
@@ -91,8 +100,7 @@ export class RpcInvocationHandler implements CallSite {
   tell(method: BoundMethod, args: readonly unknown[]): void {
     const captured = this.#channel.capture(args, method.what);
     const { context, observe } = this.#filtered(method);
-    // A tell is not waited for, so nobody's deadline bounds it.
-    this.#caller.hold(new OutgoingTell(this, { method, args: captured, context, observe, deadlineMillis: undefined }));
+    this.#caller.hold(new OutgoingTell(this, { method, args: captured, context, observe }));
   }
 
   /** An ask: the promise settles with the reply, a transport error, or a timeout naming the phase it reached. */
@@ -101,7 +109,6 @@ export class RpcInvocationHandler implements CallSite {
     const { context, observe } = this.#filtered(method);
     const call = this.#ask(method, { args: captured, context, observe }, options);
     if (!call.settled) this.#caller.hold(call);
-    if (this.#caller.forgetful) call.promise.catch(ignore);
     return call.promise;
   }
 
@@ -123,8 +130,11 @@ export class RpcInvocationHandler implements CallSite {
   }
 
   release(call: OutgoingCall): void {
+    if (call.settled) return;
+    const nowMillis = this.#now();
+    call.begin(nowMillis);
     if (this.#waiting !== undefined) this.#waiting.push(call);
-    else if (!this.#descriptor.fenced || this.epoch !== undefined) this.#post(call);
+    else if (!this.#descriptor.fenced || this.epoch !== undefined) this.#post(call, nowMillis);
     else this.#learnToken(call);
   }
 
@@ -150,10 +160,13 @@ export class RpcInvocationHandler implements CallSite {
       args,
       context: ROOT_CONTEXT,
       observe: undefined,
-      deadlineMillis: undefined,
     });
     cancel.depart(this.#head(method), call.idNumber, undefined);
     this.#channel.post(cancel);
+  }
+
+  addDeadline(entry: DeadlineEntry, millis: number, nowMillis: number): void {
+    this.#deadlines.add(entry, millis, nowMillis);
   }
 
   removeDeadline(entry: DeadlineEntry): void {
@@ -212,32 +225,32 @@ export class RpcInvocationHandler implements CallSite {
     { timeout, signal }: CallOptions,
   ): OutgoingAsk {
     const { args, context, observe } = call;
-    const madeMillis = this.#channel.turnMillis ?? this.#caller.now();
-    const ownMillis = madeMillis + (timeout ?? method.limitMillis);
-    const inheritedMillis = context.deadlineMillis ?? Number.POSITIVE_INFINITY;
-    const deadlineMillis = Math.min(ownMillis, inheritedMillis);
-    const ownLimit = timeout === undefined ? method.limitOf : "this call";
     const ask = new OutgoingAsk(this, {
       method,
       args,
       context,
       observe,
-      deadlineMillis,
-      limitMillis: Math.max(0, deadlineMillis - madeMillis),
-      limitOf: deadlineMillis === ownMillis ? ownLimit : "the turn that called",
+      limitMillis: timeout ?? method.limitMillis,
+      limitOf: timeout === undefined ? method.limitOf : "this call",
       // A flood of calls cannot afford it.
-      timeout: this.#stacks.take(madeMillis) ? new TimeoutException("") : undefined,
+      timeout: this.#stacks.take() ? new TimeoutException("") : undefined,
     });
-    if ((signal !== undefined || context.cancellation !== undefined) && !ask.endWith(signal)) return ask;
-    this.#deadlines.add(ask, Math.max(madeMillis, deadlineMillis), madeMillis);
+    if (signal !== undefined || context.cancellation !== undefined) ask.endWith(signal);
     return ask;
   }
 
-  #post(call: OutgoingCall): void {
+  /** Not the turn's time: a call that a long turn makes waits as long as any. */
+  #now(): number {
+    const nowMillis = this.#channel.turnMillis ?? this.#caller.now();
+    this.#stacks.refill(nowMillis);
+    return nowMillis;
+  }
+
+  #post(call: OutgoingCall, nowMillis?: number): void {
     if (call.settled) return;
     const sentWith = this.#givenEpoch === undefined && this.#descriptor.fenced ? this.#learntEpoch : undefined;
     call.depart(this.#head(call.method), this.#caller.nextRequestNumber(), sentWith);
-    this.#channel.post(call);
+    this.#channel.post(call, nowMillis);
   }
 
   /** The same object while what it says is the same. */
@@ -280,8 +293,6 @@ export class RpcInvocationHandler implements CallSite {
     this.#caller.deadLetters.record({ reason, message: `${call.text()} to ${this.address}`, detail });
   }
 }
-
-function ignore(): void {}
 
 /** Copies of what was captured, as it may be captured again. */
 function valuesOf(captured: CapturedArguments): readonly unknown[] {

@@ -11,9 +11,13 @@ export class StackBudget {
   #left = BURST;
   #seenMillis = 0;
 
-  take(nowMillis: number): boolean {
+  /** @param nowMillis what time it is; whoever asks for stacks may say so now and then. */
+  refill(nowMillis: number): void {
     this.#left = Math.min(BURST, this.#left + Math.max(0, nowMillis - this.#seenMillis) / REFILL_MILLIS);
     this.#seenMillis = nowMillis;
+  }
+
+  take(): boolean {
     if (this.#left < 1) return false;
     this.#left -= 1;
     return true;

@@ -71,7 +71,7 @@ describe("a method that declares to be undone by a reset", () => {
     expect(database.transactions).toBe(before + 1);
   });
 
-  it.each(["throws after", "throws after SQL", "throws after a timer"] as const)(
+  it.each(["throws after", "throws after SQL", "throws after a timer", "throws after a transaction"] as const)(
     "that %s has its host throw everything away, and says what threw",
     async (how) => {
       await addLast(served(database), 3, how);
@@ -79,11 +79,40 @@ describe("a method that declares to be undone by a reset", () => {
     },
   );
 
-  it.each(["throws before", "fails to write"] as const)("that %s throws nothing away", async (how) => {
+  it.each([
+    ["throws before", "UNEXPECTED"],
+    ["fails to write", "UNEXPECTED"],
+    ["puts what cannot be stored", "SERIALIZATION"],
+    ["sets a timer whose payload cannot be stored", "SERIALIZATION"],
+    ["throws in a transaction", "UNEXPECTED"],
+  ] as const)("that %s throws nothing away", async (how, code) => {
     const server = served(database);
-    expect(await addLast(server, 3, how)).toMatchObject({ outcome: "error", error: { code: "UNEXPECTED" } });
+    expect(await addLast(server, 3, how)).toMatchObject({ outcome: "error", error: { code } });
     expect(database.discarded).toEqual([]);
     expect(await call(server, "noted")).toMatchObject({ value: [how] });
+    expect(await call(server, "total")).toMatchObject({ value: 0 });
+  });
+
+  it("that fails after part of a statement has had its effect has everything thrown away", async () => {
+    await addLast(served(database), 3, "fails after a row");
+    expect(database.discarded).toEqual([
+      expect.stringContaining("QueueProbe.addLast threw after it wrote: Error: UNIQUE"),
+    ]);
+  });
+
+  it("that throws what has no text has everything thrown away", async () => {
+    await addLast(served(database), 3, "throws no error after it");
+    expect(database.discarded).toEqual([
+      "QueueProbe.addLast threw after it wrote: SluiceException: thrown value that is no error: {}",
+    ]);
+  });
+
+  it("has everything thrown away although an observer of a call that it does not send throws, too", async () => {
+    const observer = (): never => {
+      throw new Error("an observer's own");
+    };
+    await addLast(served(database, { filters: { outgoing: [() => observer] } }), 3, "throws after a call");
+    expect(database.discarded).toEqual(["QueueProbe.addLast threw after it wrote: RangeError: out of range"]);
   });
 
   it.each([

@@ -35,8 +35,12 @@ export interface MessageChannel {
    * @throws SerializationException if one cannot be sent or they are too large.
    */
   capture(args: readonly unknown[], what: () => string): CapturedArguments;
-  /** As {@link RpcChannel.send}; answers by the message's own methods, one of them, once. */
-  post(message: OutgoingMessage): void;
+  /**
+   * As {@link RpcChannel.send}; answers by the message's own methods, one of them, once.
+   *
+   * @param nowMillis what time it is, if that was just looked at.
+   */
+  post(message: OutgoingMessage, nowMillis?: number): void;
 }
 
 /** Arguments that later changes do not reach: as JSON, or what JSON cannot carry as a copy. */

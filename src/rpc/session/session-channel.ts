@@ -137,7 +137,7 @@ export class SessionChannel implements RpcChannel, MessageChannel {
     return this.#flushScheduled ? this.#turnMillis : undefined;
   }
 
-  post(message: OutgoingMessage): void {
+  post(message: OutgoingMessage, nowMillis?: number): void {
     const bytes = queuedBytes(message);
     if (
       this.#queue.length >= MAX_QUEUED_MESSAGES ||
@@ -152,13 +152,13 @@ export class SessionChannel implements RpcChannel, MessageChannel {
     // An array that grows takes room for many.
     if (this.#queue.length === 0) this.#queue = [message];
     else this.#queue.push(message);
-    this.#scheduleFlush();
+    this.#scheduleFlush(nowMillis);
   }
 
-  #scheduleFlush(): void {
+  #scheduleFlush(nowMillis = this.#options.clock.now()): void {
     if (this.#flushScheduled || this.#inFlight >= MAX_IN_FLIGHT) return;
     this.#flushScheduled = true;
-    this.#turnMillis = this.#options.clock.now();
+    this.#turnMillis = nowMillis;
     // Costs a tenth of queueMicrotask on workerd.
     void RESOLVED.then(this.#scheduledFlush);
   }

@@ -5,7 +5,7 @@ import { SerializationException } from "../exceptions.ts";
 import type { EndpointStorage, SqlDatabase, SqlRow, SqlValue } from "../ports/storage.ts";
 import type { Turn } from "../turn.ts";
 import { RESERVED_TABLE_PREFIX } from "./endpoint-schema.ts";
-import { isRead, maybeSeveral } from "./sql-text.ts";
+import { isRead, mayFailHalfDone } from "./sql-text.ts";
 
 /** Largest stored value: the platform's limit for one row, which local runtimes do not enforce. */
 const MAX_VALUE_CHARACTERS = 2_000_000;
@@ -28,9 +28,9 @@ export class SqlEndpointStorage implements EndpointStorage {
       exec: (sql: string, ...bindings: readonly SqlValue[]): readonly SqlRow[] => {
         const turn = this.#requireTurn("storage.sql");
         const writes = turn.work.undo === "reset" && !isRead(sql);
-        if (writes && maybeSeveral(sql)) turn.wrote = true;
+        if (writes && mayFailHalfDone(sql)) turn.wrote = true;
         const rows = database.exec(sql, ...bindings);
-        // One statement that fails has changed nothing.
+        // What fails has changed nothing else.
         if (writes) turn.wrote = true;
         return rows;
       },
@@ -44,7 +44,7 @@ export class SqlEndpointStorage implements EndpointStorage {
   }
 
   put(key: string, value: unknown): void {
-    this.#requireWritable("storage.put");
+    const turn = this.#requireWritable("storage.put");
     const text = encodeWireText(value, `storage key ${key}`);
     if (text.length > MAX_VALUE_CHARACTERS) {
       throw new SerializationException(
@@ -52,11 +52,13 @@ export class SqlEndpointStorage implements EndpointStorage {
       );
     }
     this.#database.exec("INSERT OR REPLACE INTO sluice_kv (key, value) VALUES (?, ?)", key, text);
+    turn.wrote = true;
   }
 
   delete(key: string): void {
-    this.#requireWritable("storage.delete");
+    const turn = this.#requireWritable("storage.delete");
     this.#database.exec("DELETE FROM sluice_kv WHERE key = ?", key);
+    turn.wrote = true;
   }
 
   list<T>(prefix: string, type: ValueType<T>): readonly (readonly [key: string, value: T])[] {
@@ -73,12 +75,19 @@ export class SqlEndpointStorage implements EndpointStorage {
   }
 
   transaction<T>(body: () => T): T {
-    this.#requireWritable("storage.transaction");
-    return this.#database.transactionSync(body);
+    const turn = this.#requireWritable("storage.transaction");
+    const { wrote } = turn;
+    try {
+      return this.#database.transactionSync(body);
+    } catch (error) {
+      // Its writes are undone.
+      turn.wrote = wrote;
+      throw error;
+    }
   }
 
   deleteAll(): void {
-    this.#requireWritable("storage.deleteAll");
+    this.#requireWritable("storage.deleteAll").wrote = true;
     const tables = this.#database.exec("SELECT name FROM sqlite_master WHERE type = 'table'");
     for (const { name } of tables) {
       const table = String(name);
@@ -89,12 +98,12 @@ export class SqlEndpointStorage implements EndpointStorage {
     this.#timersChanged();
   }
 
-  #requireWritable(what: string): void {
+  #requireWritable(what: string): Turn {
     const turn = this.#requireTurn(what);
     if (turn.work.readOnly) {
       throw new SluiceException("ILLEGAL_STATE", `${what} in ${turn.work.label}, which is declared readOnly`);
     }
-    turn.wrote = true;
+    return turn;
   }
 }
 

@@ -79,8 +79,9 @@ export class SqlDurableTimers implements DurableTimers {
   }
 
   delete(name: string): void {
-    this.#options.mainThread.requireTurn("timers.delete").wrote = true;
+    const turn = this.#options.mainThread.requireTurn("timers.delete");
     this.#options.database.exec("DELETE FROM sluice_timers WHERE name = ?", name);
+    turn.wrote = true;
     this.#changed(name);
   }
 
@@ -168,7 +169,7 @@ export class SqlDurableTimers implements DurableTimers {
     if (!Number.isFinite(dueMillis))
       throw new RangeError(`timer ${name}: due: expected milliseconds, got ${dueMillis}`);
     const { mainThread, database, ids } = this.#options;
-    mainThread.requireTurn("timers.set").wrote = true;
+    const turn = mainThread.requireTurn("timers.set");
     database.exec(
       "INSERT OR REPLACE INTO sluice_timers (name, due, payload, attempts, token, recurrence) VALUES (?, ?, ?, 0, ?, ?)",
       name,
@@ -177,6 +178,7 @@ export class SqlDurableTimers implements DurableTimers {
       ids.hex(),
       what.recurrence === undefined ? null : JSON.stringify(what.recurrence),
     );
+    turn.wrote = true;
     this.#changed(name);
   }
 
