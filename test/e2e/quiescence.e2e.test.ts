@@ -47,6 +47,15 @@ describe("a quiescent job on workerd", () => {
     expect(platform.alarms()).toEqual([]);
     expect(await platform.client.requestJob(jobId)).toMatchObject({ state: "RUNNING", quiescent: true });
 
+    // What is no record of its source is refused where it comes in, and wakes nobody.
+    const bad = await platform.fetch(`/v1/sluice/jobs/${jobId}/sources/readings/records?producer=p&sequence=1`, {
+      method: "POST",
+      body: '{"sensor":"s1","value":7}\n\n{"sensor":"s2","value":"eight"}\n',
+    });
+    expect(bad.status).toBe(400);
+    expect(await bad.json()).toEqual({ errors: ['line 3: value: expected an integer of 32 bits, got "eight"'] });
+    expect(await platform.client.requestJob(jobId)).toMatchObject({ state: "RUNNING", quiescent: true });
+
     expect(await push(platform, jobId, "?producer=p&sequence=1", [1, 2, 3])).toEqual({ records: 3, duplicate: false });
     expect(await push(platform, jobId, "?producer=p&sequence=1", [1, 2, 3])).toEqual({ records: 3, duplicate: true });
     await until(

@@ -13,6 +13,8 @@ export type JsonValue =
   | { readonly [name: string]: JsonValue | undefined };
 
 const VERSION = 1;
+/** Deeper ones would overflow the stack, here or where they are written. */
+const MAX_DEPTH = 500;
 
 /** Any JSON value, written as its text: the slow type that needs no declaration. */
 class JsonType implements TypeInformation<JsonValue> {
@@ -21,7 +23,7 @@ class JsonType implements TypeInformation<JsonValue> {
 
   /** Refuses what JSON would silently change: `undefined`, `NaN`, dates, class instances, functions. */
   parse(value: unknown): JsonValue {
-    requireJson(value);
+    requireJson(value, 0);
     return value;
   }
 
@@ -46,16 +48,17 @@ class JsonType implements TypeInformation<JsonValue> {
 
 export const JSON_TYPE: TypeInformation<JsonValue> = new JsonType();
 
-function requireJson(value: unknown): asserts value is JsonValue {
+function requireJson(value: unknown, depth: number): asserts value is JsonValue {
   if (value === null || typeof value === "string" || typeof value === "boolean" || Number.isFinite(value)) return;
+  if (depth === MAX_DEPTH) throw typeMismatch(`a JSON value nested at most ${MAX_DEPTH} deep`, value);
   if (Array.isArray(value)) {
-    for (const [index, element] of value.entries()) inStep(`[${index}]`, () => requireJson(element));
+    for (const [index, element] of value.entries()) inStep(`[${index}]`, () => requireJson(element, depth + 1));
     return;
   }
   if (typeof value !== "object" || !isPlain(value)) throw typeMismatch("a JSON value", value);
   for (const [name, item] of Object.entries(value)) {
     // An absent optional property may be spelled out.
-    if (item !== undefined) inStep(name, () => requireJson(item));
+    if (item !== undefined) inStep(name, () => requireJson(item, depth + 1));
   }
 }
 

@@ -14,27 +14,36 @@ export const PUSH_ROUTES: readonly RestRoute[] = [
       const given = producer === undefined ? "sequence" : "producer";
       throw new RestHandlerException(400, `producer, sequence: expected both or neither, got ${given} alone`);
     }
-    const lines = linesOf(await readBody(raw, PUSH_SIZE_LIMIT_BYTES));
-    if (lines.length === 0) return { records: 0, duplicate: false };
+    const records = recordsOf(await readBody(raw, PUSH_SIZE_LIMIT_BYTES));
+    if (records.length === 0) return { records: 0, duplicate: false };
     const push: PushedRecords = {
-      bytes: new TextEncoder().encode(lines.join("\n")),
-      records: lines.length,
+      bytes: new TextEncoder().encode(records.map(({ json }) => json).join("\n")),
+      records: records.length,
       ...(producer === undefined || sequence === undefined ? {} : { producer: { id: producer, sequence } }),
     };
-    const { kind } = await queryJob(path.jobid, (jobId) => services.dispatcher.pushRecords(jobId, path.source, push));
-    return { records: lines.length, duplicate: kind === "duplicate" };
+    const outcome = await queryJob(path.jobid, (jobId) => services.dispatcher.pushRecords(jobId, path.source, push));
+    if (outcome.kind === "refused") {
+      throw new RestHandlerException(400, `line ${records[outcome.record]?.line}: ${outcome.reason}`);
+    }
+    return { records: records.length, duplicate: outcome.kind === "duplicate" };
   }),
 ];
 
+interface SentRecord {
+  /** Of the body, from 1. */
+  readonly line: number;
+  readonly json: string;
+}
+
 /** @throws RestHandlerException 400 naming the first line that is not JSON. */
-function linesOf(body: Uint8Array): readonly string[] {
+function recordsOf(body: Uint8Array): readonly SentRecord[] {
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(body);
   } catch (cause) {
     throw new RestHandlerException(400, "The body is not UTF-8.", { cause });
   }
-  const lines: string[] = [];
+  const records: SentRecord[] = [];
   for (const [index, line] of text.split("\n").entries()) {
     const trimmed = line.trim();
     if (trimmed === "") continue;
@@ -43,7 +52,7 @@ function linesOf(body: Uint8Array): readonly string[] {
     } catch (cause) {
       throw new RestHandlerException(400, `line ${index + 1}: expected a JSON value`, { cause });
     }
-    lines.push(trimmed);
+    records.push({ line: index + 1, json: trimmed });
   }
-  return lines;
+  return records;
 }

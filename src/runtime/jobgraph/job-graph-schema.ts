@@ -2,6 +2,9 @@ import * as z from "zod";
 import { SluiceException } from "../../common/exceptions.ts";
 import { brandId } from "../../common/ids.ts";
 import type { Branded, IntermediateDataSetID, JobID, JobVertexID, OperatorID } from "../../common/ids.ts";
+import { typeFromSnapshot } from "../../common/types/row-type.ts";
+import { isSerializerSnapshot } from "../../common/types/serializer-snapshot.ts";
+import type { SerializerSnapshot } from "../../common/types/type-information.ts";
 import { EXTERNALIZED_CHECKPOINT_RETENTIONS, MAX_PARALLELISM } from "./job-configuration.ts";
 import type { JobGraph } from "./job-graph.ts";
 import { RECOVERY_CLAIM_MODES } from "./savepoint-restore-settings.ts";
@@ -102,6 +105,17 @@ const jobConfiguration = z.strictObject({
   userConfiguration: z.record(z.string(), z.string(expected("a string"))),
 });
 
+/** The types of `types.*` and no other: the JobMaster checks records with what it makes of it. */
+const typeSnapshot = z.custom<SerializerSnapshot>(isTypeSnapshot, expected("a type made by types.*"));
+
+function isTypeSnapshot(value: unknown): boolean {
+  try {
+    return isSerializerSnapshot(value) && typeFromSnapshot(value) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 const jobVertex = z.strictObject({
   id: hexId<JobVertexID>(),
   name: text(),
@@ -115,7 +129,13 @@ const jobVertex = z.strictObject({
         uid: text().exactOptional(),
         kind: z.enum(["source", "operator", "sink"], expected("source, operator or sink")),
         stateful: z.boolean(expected("true or false")),
-        inlet: text().exactOptional(),
+        inlet: z
+          .strictObject({
+            name: text(),
+            type: typeSnapshot,
+            timestampField: z.string(expected("a string")).exactOptional(),
+          })
+          .exactOptional(),
       }),
     )
     .min(1, expected("at least one operator")),

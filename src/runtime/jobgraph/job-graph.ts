@@ -1,4 +1,5 @@
 import type { IntermediateDataSetID, JobID, JobVertexID, OperatorID } from "../../common/ids.ts";
+import type { SerializerSnapshot } from "../../common/types/type-information.ts";
 import type { JobConfiguration } from "./job-configuration.ts";
 import type { SavepointRestoreSettings } from "./savepoint-restore-settings.ts";
 
@@ -44,8 +45,17 @@ export interface JobOperator {
   readonly uid?: string;
   readonly kind: "source" | "operator" | "sink";
   readonly stateful: boolean;
-  /** Of a source: the name under which records are sent to it. */
-  readonly inlet?: string;
+  /** Of a source: where records are sent to it. */
+  readonly inlet?: Inlet;
+}
+
+/** Records are sent to it while the job runs. */
+export interface Inlet {
+  readonly name: string;
+  /** What a record must be to be accepted. */
+  readonly type: SerializerSnapshot;
+  /** Field that holds its event time in epoch milliseconds, if it has one. */
+  readonly timestampField?: string;
 }
 
 /** How records are spread over the consumers' subtasks (Flink's ship strategies). */

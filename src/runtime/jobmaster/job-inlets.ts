@@ -4,8 +4,15 @@ import type { EndpointStorage } from "../../rpc/ports/storage.ts";
 import type { ObjectStore } from "../blob/object-store.ts";
 import type { StoredCheckpoint } from "../checkpoint/completed-checkpoint.ts";
 import type { JobGraph, JobVertex } from "../jobgraph/job-graph.ts";
-import { inletKey, type Producer, type PushedRecords, type PushOutcome } from "../messages/pushed-records.ts";
+import {
+  inletKey,
+  type Producer,
+  type PushedRecords,
+  type PushOutcome,
+  type RefusedRecord,
+} from "../messages/pushed-records.ts";
 import type { JobMasterServices } from "./job-master-services.ts";
+import { RecordCheck } from "./record-check.ts";
 
 /** Batches that wait to be stored, over all inlets of a job; more are refused. */
 const MAX_WAITING = 64;
@@ -54,15 +61,17 @@ export interface JobInletsParts {
 export class JobInlets {
   readonly #parts: JobInletsParts;
   readonly #vertices: ReadonlyMap<string, JobVertex>;
+  readonly #checks: ReadonlyMap<string, RecordCheck>;
   readonly #waiting = new Map<string, WaitingPush[]>();
   #discardedFor: number | undefined;
 
   constructor(parts: JobInletsParts) {
     this.#parts = parts;
-    const named = parts.jobGraph.vertices.flatMap((vertex) =>
-      vertex.operators.flatMap(({ inlet }) => (inlet === undefined ? [] : [[inlet, vertex] as const])),
+    const inlets = parts.jobGraph.vertices.flatMap((vertex) =>
+      vertex.operators.flatMap(({ inlet }) => (inlet === undefined ? [] : [{ inlet, vertex }])),
     );
-    this.#vertices = new Map(named);
+    this.#vertices = new Map(inlets.map(({ inlet, vertex }) => [inlet.name, vertex]));
+    this.#checks = new Map(inlets.map(({ inlet }) => [inlet.name, new RecordCheck(inlet)]));
   }
 
   /** Whether a source of the job takes records of this name. */
@@ -76,8 +85,13 @@ export class JobInlets {
     return `source ${inlet} not found: the job ${has}`;
   }
 
+  /** The first record of a batch that is none of the source's. */
+  findBadRecord(inlet: string, push: PushedRecords): RefusedRecord | undefined {
+    return this.#checks.get(inlet)?.refusalOf(push);
+  }
+
   /**
-   * Stores a batch, after those that came before it.
+   * Stores a batch whose records are sound, after those that came before it.
    *
    * Fails with QUOTA_EXCEEDED while too much waits or is unread, UNAVAILABLE if it is not known to be stored: sent again
    * with its sequence it is stored once.

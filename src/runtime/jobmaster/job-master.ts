@@ -141,7 +141,7 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
     return this.#triggerSnapshot(triggerId, { kind: "savepoint", targetDirectory, afterwards });
   }
 
-  pushRecords(source: string, push: PushedRecords): Later<PushOutcome> {
+  pushRecords(source: string, push: PushedRecords): PushOutcome | Later<PushOutcome> {
     const storage = new JobMasterStorage(this.storage);
     const { job } = storage;
     const { kind } = this.#state;
@@ -156,6 +156,8 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
     }
     const inlets = this.#inletsOf(job);
     if (!inlets.takes(source)) return this.#refuse("NOT_FOUND", inlets.describeMissing(source));
+    const refused = inlets.findBadRecord(source, push);
+    if (refused !== undefined) return refused;
     this.#wake();
     return this.ask(inlets.push(source, push), (outcome) => outcome);
   }

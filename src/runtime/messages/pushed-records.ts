@@ -13,9 +13,18 @@ export interface Producer {
   readonly sequence: number;
 }
 
-/** `duplicate`: a batch of this sequence or a later one was accepted before; nothing was stored now. */
-export interface PushOutcome {
-  readonly kind: "accepted" | "duplicate";
+export type PushOutcome =
+  | { readonly kind: "accepted" }
+  /** A batch of this sequence or a later one was accepted before; nothing was stored now. */
+  | { readonly kind: "duplicate" }
+  | RefusedRecord;
+
+/** One of the records is none of the source's; nothing was stored, and never will be. */
+export interface RefusedRecord {
+  readonly kind: "refused";
+  /** From 0. */
+  readonly record: number;
+  readonly reason: string;
 }
 
 const BATCH_DIGITS = 12;

@@ -5,12 +5,14 @@ import { DEFAULT_RESTART_STRATEGY } from "../../runtime/jobgraph/job-configurati
 import type { JobConfiguration, RestartStrategyConfiguration } from "../../runtime/jobgraph/job-configuration.ts";
 import type {
   IntermediateDataSet,
+  Inlet,
   JobEdge,
   JobGraph,
   JobModuleReference,
   JobOperator,
   JobVertex,
 } from "../../runtime/jobgraph/job-graph.ts";
+import type { Source } from "../source/source.ts";
 import { hashedId, hashOf } from "./graph-hash.ts";
 import { invalidProgram } from "./invalid-program.ts";
 import type { JobDefinition } from "./job-definition.ts";
@@ -88,7 +90,7 @@ export async function generateJobGraph(
 function requireDifferentInlets({ nodes }: StreamGraph): void {
   const seen = new Set<string>();
   for (const { implementation } of nodes) {
-    const inlet = implementation.kind === "source" ? implementation.source.inlet : undefined;
+    const inlet = implementation.kind === "source" ? implementation.source.inlet?.name : undefined;
     if (inlet === undefined) continue;
     if (seen.has(inlet)) throw invalidProgram(`Two sources take the records of ${JSON.stringify(inlet)}.`);
     seen.add(inlet);
@@ -210,7 +212,7 @@ function chainedNode(node: StreamNode, upstream: number | undefined): ChainedNod
 }
 
 function operatorOf({ operatorId, name, uid, implementation, stateful }: StreamNode): JobOperator {
-  const inlet = implementation.kind === "source" ? implementation.source.inlet : undefined;
+  const inlet = implementation.kind === "source" ? inletOf(implementation.source) : undefined;
   return {
     id: operatorId,
     name,
@@ -219,4 +221,8 @@ function operatorOf({ operatorId, name, uid, implementation, stateful }: StreamN
     stateful,
     ...(inlet === undefined ? {} : { inlet }),
   };
+}
+
+function inletOf({ inlet, type }: Source<unknown>): Inlet | undefined {
+  return inlet && { ...inlet, type: type.snapshot() };
 }

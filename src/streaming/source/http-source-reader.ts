@@ -1,16 +1,16 @@
 import { SluiceException } from "../../common/exceptions.ts";
+import { eventTimeOf } from "../../common/types/event-time-field.ts";
 import { types, type TypeOf } from "../../common/types/type-factories.ts";
 import type { TypeInformation } from "../../common/types/type-information.ts";
 import type { ObjectStore } from "../../runtime/blob/object-store.ts";
+import type { Inlet } from "../../runtime/jobgraph/job-graph.ts";
 import { inletKey } from "../../runtime/messages/pushed-records.ts";
 import { OperatorStateCodec, type OperatorPart } from "../state/operator-state-codec.ts";
-import { eventTimeOf } from "./event-time-field.ts";
 import type { PollStatus, SourceReader, SourceReaderContext } from "./source.ts";
 
 export interface HttpSourceSettings<T> {
-  readonly inlet: string;
+  readonly inlet: Pick<Inlet, "name" | "timestampField">;
   readonly type: TypeInformation<T>;
-  readonly timestampField?: string;
 }
 
 const LEAST_LOOK_MILLIS = 25;
@@ -53,7 +53,7 @@ export class HttpSourceReader<T> implements SourceReader<T> {
     this.#recordsRead = position.recordsRead;
   }
 
-  /** @throws SERIALIZATION naming batch and line of a record that is no value of the type. */
+  /** @throws SERIALIZATION naming batch and line of a record that is no value of the type: none such is ever accepted. */
   poll(limit: number, emit: (value: T, timestamp: number | undefined) => void): PollStatus {
     const lines = this.#lines;
     if (lines === undefined) {
@@ -79,7 +79,7 @@ export class HttpSourceReader<T> implements SourceReader<T> {
 
   /** Looks for the next batch; where there is none, again after a pause that grows. */
   async fetch(objects: Pick<ObjectStore, "get">): Promise<void> {
-    const batch = await objects.get(inletKey(this.#settings.inlet, this.#batch));
+    const batch = await objects.get(inletKey(this.#settings.inlet.name, this.#batch));
     if (batch === undefined) {
       this.#lookMillis = this.#context.clock.now() + this.#pauseMillis;
       this.#pauseMillis = Math.min(this.#pauseMillis * 2, GREATEST_LOOK_MILLIS);
@@ -101,13 +101,13 @@ export class HttpSourceReader<T> implements SourceReader<T> {
   }
 
   #parse(line: string): { readonly value: T; readonly timestamp: number | undefined } {
-    const { type, timestampField, inlet } = this.#settings;
+    const { type, inlet } = this.#settings;
     try {
       const json: unknown = JSON.parse(line);
-      return { value: type.parse(json), timestamp: eventTimeOf(json, timestampField) };
+      return { value: type.parse(json), timestamp: eventTimeOf(json, inlet.timestampField) };
     } catch (cause) {
       const problem = cause instanceof Error ? cause.message : String(cause);
-      const where = `${inlet} batch ${this.#batch} line ${this.#record + 1}`;
+      const where = `${inlet.name} batch ${this.#batch} line ${this.#record + 1}`;
       throw new SluiceException("SERIALIZATION", `${where}: ${problem}`, { cause });
     }
   }

@@ -21,11 +21,10 @@ export class HttpSource<T> implements Source<T> {
   readonly bounded = false;
   readonly type: TypeInformation<T>;
   readonly description: string;
-  readonly inlet: string;
-  readonly #options: HttpSourceOptions;
+  readonly inlet: { readonly name: string } & HttpSourceOptions;
 
   /**
-   * A record that is no value of `type` fails the task with the place of its line.
+   * A request with a line that is no value of `type`, or lacks its event time, is refused as a whole.
    *
    * @param name in the path of the request.
    * @throws INVALID_ARGUMENT if the name cannot be one.
@@ -34,7 +33,7 @@ export class HttpSource<T> implements Source<T> {
     return new HttpSource(name, type, options);
   }
 
-  private constructor(name: string, type: TypeInformation<T>, options: HttpSourceOptions) {
+  private constructor(name: string, type: TypeInformation<T>, { timestampField }: HttpSourceOptions) {
     if (typeof name !== "string" || !NAME.test(name)) {
       throw new SluiceException(
         "INVALID_ARGUMENT",
@@ -42,13 +41,12 @@ export class HttpSource<T> implements Source<T> {
       );
     }
     this.name = name;
-    this.inlet = name;
+    this.inlet = { name, ...(timestampField === undefined ? {} : { timestampField }) };
     this.type = type;
-    this.#options = options;
-    this.description = `http(${JSON.stringify([name, type.description, options.timestampField])})`;
+    this.description = `http(${JSON.stringify([name, type.description, timestampField])})`;
   }
 
   createReader(context: SourceReaderContext): SourceReader<T> {
-    return new HttpSourceReader({ inlet: this.inlet, type: this.type, ...this.#options }, context);
+    return new HttpSourceReader({ inlet: this.inlet, type: this.type }, context);
   }
 }

@@ -4,7 +4,7 @@ import type { TypeInformation } from "../../common/types/type-information.ts";
 import type { ObjectStore } from "../../runtime/blob/object-store.ts";
 import type { OperatorPart } from "../state/operator-state-codec.ts";
 import { ChunkLines } from "./chunk-lines.ts";
-import { eventTimeOf } from "./event-time-field.ts";
+import { eventTimeOf } from "../../common/types/event-time-field.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { SourcePositionCodec } from "./source-position-codec.ts";
 import { initialSplit, leastSplit, type SourceSplit } from "./source-splits.ts";

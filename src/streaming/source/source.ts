@@ -2,6 +2,7 @@ import type { Clock } from "../../common/clock.ts";
 import type { JobID } from "../../common/ids.ts";
 import type { TypeInformation } from "../../common/types/type-information.ts";
 import type { ObjectStore } from "../../runtime/blob/object-store.ts";
+import type { Inlet } from "../../runtime/jobgraph/job-graph.ts";
 import type { OperatorSnapshot } from "../state/operator-snapshot.ts";
 
 /** A source as the graph knows it (Flink `Source`). Replayable: a reader restored from its position repeats what follows. */
@@ -9,8 +10,8 @@ export interface Source<T> {
   readonly name: string;
   readonly type: TypeInformation<T>;
   readonly bounded: boolean;
-  /** Name under which records are sent to it while the job runs; absent: it finds its records itself. */
-  readonly inlet?: string;
+  /** Where records are sent to it while the job runs; absent: it finds its records itself. */
+  readonly inlet?: Pick<Inlet, "name" | "timestampField">;
   /** Canonical description for the graph's hash. */
   readonly description: string;
   createReader(context: SourceReaderContext): SourceReader<T>;

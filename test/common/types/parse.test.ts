@@ -64,4 +64,12 @@ describe("parse", () => {
   ])("refuses %s as JSON", (value, message) => {
     expect(() => types.json().parse(value)).toThrow(message);
   });
+
+  it("takes JSON that is nested 500 deep, and no deeper: it would overflow the stack somewhere", () => {
+    const nested = (depth: number): unknown => JSON.parse("[".repeat(depth) + "]".repeat(depth));
+    expect(types.json().parse(nested(500))).toEqual(nested(500));
+    for (const depth of [501, 100_000]) {
+      expect(() => types.json().parse(nested(depth))).toThrow("expected a JSON value nested at most 500 deep, got");
+    }
+  });
 });

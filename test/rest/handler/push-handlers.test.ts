@@ -74,6 +74,13 @@ describe("records that are pushed to a source", () => {
     expect(pushed).toEqual([]);
   });
 
+  it("are refused with 400 that names the line of the body, blank ones counted, which is no record of the source", async () => {
+    const { send } = harness(() => ({ kind: "refused", record: 1, reason: 'value: expected a number, got "x"' }));
+    const response = await send('{"value":1}\n\n\n{"value":"x"}\n');
+    expect(response.status).toBe(400);
+    expect(await response.json()).toEqual({ errors: ['line 4: value: expected a number, got "x"'] });
+  });
+
   it("are refused with 413 above the limit", async () => {
     const { pushed, send } = harness();
     expect((await send("1".repeat(PUSH_SIZE_LIMIT_BYTES + 1))).status).toBe(413);

@@ -44,6 +44,7 @@ describe("parseJobGraph", () => {
     ["a missing field", (graph) => set(source(graph), "maxParallelism", undefined), "vertices[0].maxParallelism: expected an integer from 1 to 32768"],
     ["fewer key groups than subtasks", (graph) => set(sink(graph), "maxParallelism", 3), "vertices[1].maxParallelism: expected at least the parallelism 4, got 3"],
     ["a malformed id", (graph) => set(graph, "jobId", "42"), 'jobId: expected 32 lowercase hex digits, got "42"'],
+    ["an inlet of no type", (graph) => set(source(graph)?.["operators"]?.["0"], "inlet", { name: "readings", type: { id: "date", version: 1 } }), "vertices[0].operators[0].inlet.type: expected a type made by types.*, got an object"],
     ["an unknown field", (graph) => set(graph, "extra", 1), "job graph: Unrecognized key"],
     ["a negative interval", (graph) => set(graph["configuration"]?.["checkpointing"], "intervalMillis", 0), "configuration.checkpointing.intervalMillis: expected an integer of at least 1, got 0"],
     ["no vertices", (graph) => set(graph, "vertices", []), "vertices: expected at least one vertex"],

@@ -289,6 +289,47 @@ describe("records that are sent to a job", () => {
     }
   });
 
+  it.each([
+    { line: '{"sensor":"a","time":2,"value":"two"}', reason: 'value: expected an integer of 32 bits, got "two"' },
+    { line: '{"sensor":"a","time":2}', reason: "value: expected an integer of 32 bits, got undefined" },
+    { line: '{"sensor":"a","time":"now","value":2}', reason: "time: expected an integer of at most 53 bits, got" },
+    { line: "[]", reason: "expected an object, got []" },
+  ])("are refused as a whole, before they wake it, if one is none of the source's: $line", async ({ line, reason }) => {
+    using run = await Run.start(pushed(1));
+    await run.cluster.until(() => run.asleep);
+    const bytes = encode(`${new TextDecoder().decode(batch(1).bytes)}\n${line}`);
+    const refused = { kind: "refused", record: 1, reason: expect.stringContaining(reason) };
+    expect(await run.cluster.resolve(run.push({ bytes, records: 2 }, 1))).toEqual(refused);
+    expect(run.asleep).toBe(true);
+    expect(run.cluster.storedKeys(JOB_MASTER).filter((key) => key.startsWith("inlet"))).toEqual([]);
+    expect(await run.cluster.objects.list(`v1/default/jobs/${JOB_ID}/inlet/`)).toEqual([]);
+    // Its sequence is free: the same producer sends it again, mended.
+    expect(await run.cluster.resolve(run.push(batch(1, 2), 1))).toEqual({ kind: "accepted" });
+    await run.cluster.until(async () => (await run.values()).length >= 2);
+    expect(await run.values()).toEqual([1, 2]);
+    expect(await run.info()).toMatchObject({ restarts: 0, exceptionHistory: [] });
+  });
+
+  it("are refused without the event time that the source takes from them", async () => {
+    const untimed = defineJob({ name: "untimed", checkpointing: { interval: seconds(2) } }, (env) => {
+      env
+        .fromSource(
+          HttpSource.ndjson("readings", types.json<{ value: number }>(), { timestampField: "time" }),
+          WatermarkStrategy.forMonotonousTimestamps(),
+          "readings",
+        )
+        .sinkTo(CollectSink.named("rows"));
+    });
+    using run = await Run.start(untimed);
+    const push = (line: string) => run.cluster.resolve(run.push({ bytes: encode(line), records: 1 }));
+    const reason = "time: expected epoch milliseconds, got undefined";
+    expect(await push('{"value":1}')).toEqual({ kind: "refused", record: 0, reason });
+    const deep = "[".repeat(100_000) + "]".repeat(100_000);
+    expect(await push(`{"time":1,"value":${deep}}`)).toMatchObject({ kind: "refused", record: 0 });
+    expect(await push('{"time":1,"value":1}')).toEqual({ kind: "accepted" });
+    await run.cluster.until(async () => (await run.values()).length >= 1);
+  });
+
   it("are refused for a source that does not exist, and by a job that has ended", async () => {
     using run = await Run.start(pushed(1));
     const { dispatcher } = run.cluster;

@@ -1,5 +1,5 @@
-import { SluiceException } from "../../common/exceptions.ts";
-import { showValue } from "../../common/types/type-mismatch-exception.ts";
+import { SluiceException } from "../exceptions.ts";
+import { showValue } from "./type-mismatch-exception.ts";
 
 /**
  * Event time of a record as it came, before its type dropped what it does not name.
