@@ -234,10 +234,11 @@ export class MainThread {
     const { promise: settled, resolve, reject } = Promise.withResolvers<T>();
     // A handler may drop its Later; that is no unhandled rejection.
     settled.catch(() => undefined);
-    const resume = (body: () => T | Later<T>): void => {
+    const resume = (body: () => T | Later<T>, readOnly = false): void => {
       if (turn.failed) return reject(turnFailed(label));
       this.post({
         ...INTERNAL,
+        readOnly,
         label: `${label}, continued`,
         context,
         sender,
@@ -247,7 +248,7 @@ export class MainThread {
       });
     };
     promise.then(
-      (result) => resume(() => onResult(result)),
+      (result) => resume(() => onResult(result), Object.is(onResult, passThrough)),
       (error: unknown) => {
         const exception = fromUnknown(error);
         if (onError === undefined) reject(exception);
@@ -453,6 +454,11 @@ export class MainThread {
 
 /** What the endpoint's own work has in common. */
 export const INTERNAL = { origin: "internal", control: false, bytes: 0, turns: "sync", readOnly: false } as const;
+
+/** The continuation that does nothing: its turn needs no transaction. */
+export function passThrough<R>(result: R): R {
+  return result;
+}
 
 function requireSettled(work: Work, result: unknown): unknown {
   if (work.turns === "sync" && isThenable(result)) {

@@ -14,7 +14,7 @@ import { GatewayFactory } from "./gateway-factory.ts";
 import type { GatewayDescriptor, GatewayOf } from "./gateway-descriptor.ts";
 import { ItemStream } from "./item-stream.ts";
 import type { Later } from "./later.ts";
-import { MainThread } from "./main-thread.ts";
+import { MainThread, passThrough } from "./main-thread.ts";
 import type { MainThreadOptions } from "./main-thread.ts";
 import { MainThreadExecutor } from "./main-thread-executor.ts";
 import type { MailboxBounds } from "./mailbox.ts";
@@ -277,7 +277,7 @@ export abstract class RpcEndpoint {
   ): Later<T>;
   protected ask(
     promise: Promise<unknown>,
-    onResult: (result: unknown) => unknown = (result) => result,
+    onResult: (result: unknown) => unknown = passThrough,
     onError?: (error: SluiceException) => unknown,
   ): Later<unknown> {
     return this.#mainThread.ask(promise, onResult, onError);

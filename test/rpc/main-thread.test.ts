@@ -2,9 +2,21 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { silentLogger } from "../../src/common/log.ts";
 import { ROOT_CONTEXT } from "../../src/rpc/call-context.ts";
 import { milliseconds } from "../../src/rpc/index.ts";
-import { INTERNAL, MainThread } from "../../src/rpc/main-thread.ts";
+import { INTERNAL, MainThread, passThrough } from "../../src/rpc/main-thread.ts";
+import type { MainThreadOptions } from "../../src/rpc/main-thread.ts";
+import type { SqlDatabase } from "../../src/rpc/ports/storage.ts";
 import type { Outcome } from "../../src/rpc/turn.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
+
+const options = (clock: ManualClock): MainThreadOptions => ({
+  clock,
+  log: silentLogger,
+  database: undefined,
+  bounds: undefined,
+  slowTurnMillis: Number.MAX_SAFE_INTEGER,
+  onUndone: () => undefined,
+  onThrown: () => undefined,
+});
 
 describe("MainThread", () => {
   let clock: ManualClock;
@@ -28,15 +40,7 @@ describe("MainThread", () => {
   beforeEach(() => {
     clock = new ManualClock();
     trace = [];
-    mainThread = new MainThread({
-      clock,
-      log: silentLogger,
-      database: undefined,
-      bounds: undefined,
-      slowTurnMillis: Number.MAX_SAFE_INTEGER,
-      onUndone: () => undefined,
-      onThrown: () => undefined,
-    });
+    mainThread = new MainThread(options(clock));
   });
 
   it("keeps the order of arrival when turns post more turns (M4)", () => {
@@ -57,6 +61,29 @@ describe("MainThread", () => {
     expect(trace).toEqual([]);
     mainThread.open();
     expect(trace).toEqual(["early"]);
+  });
+
+  it("takes a transaction for a continuation, and none for a result that only passes through", async () => {
+    let transactions = 0;
+    const database: SqlDatabase = {
+      exec: () => [],
+      transactionSync: (body) => {
+        transactions += 1;
+        return body();
+      },
+      deleteAll: () => undefined,
+    };
+    mainThread = new MainThread({ ...options(clock), database });
+    mainThread.open();
+    const results: unknown[] = [];
+    post("asks", () => {
+      void mainThread.ask(Promise.resolve(1), passThrough).settled.then((result) => results.push(result));
+      void mainThread.ask(Promise.resolve(2), (result) => result).settled.then((result) => results.push(result));
+    });
+    expect(transactions).toBe(1);
+    await clock.settle();
+    expect(results).toEqual([1, 2]);
+    expect(transactions).toBe(2);
   });
 
   it("drops the continuations of a turn that threw", async () => {
