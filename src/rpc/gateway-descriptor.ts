@@ -25,8 +25,9 @@ export interface MethodOptions {
    * What undoes a turn that throws after it wrote. `savepoint`, the default: its writes are rolled back, its caller gets
    * the error, memory stays. `reset`: no savepoint is taken, which is a twentieth of a call with one write; the object is
    * reset instead, which throws away all that the running event wrote, and its callers hear that it is unreachable. For
-   * handlers whose write comes last; what they throw before it undoes nothing and reaches their caller as ever. A host that
-   * cannot throw away what was written takes savepoints (all but Durable Objects; a message log needs them too).
+   * handlers whose write comes last; what they throw before it undoes nothing and reaches their caller as ever. Writes are
+   * those of `storage` and `timers`: what a handler writes to its object's storage past them is not seen, and stays. A host
+   * that cannot throw away what was written takes savepoints (all but Durable Objects; a message log needs them too).
    */
   readonly undo?: "savepoint" | "reset";
   /** Control messages bypass the mailbox's bound, never its order. */

@@ -103,7 +103,7 @@ describe("a method that declares to be undone by a reset", () => {
   it("that throws what has no text has everything thrown away", async () => {
     await addLast(served(database), 3, "throws no error after it");
     expect(database.discarded).toEqual([
-      "QueueProbe.addLast threw after it wrote: SluiceException: thrown value that is no error: {}",
+      "QueueProbe.addLast threw after it wrote: UnexpectedException: thrown value that is no error: {}",
     ]);
   });
 

@@ -102,15 +102,15 @@ describe("an endpoint as a Durable Object", () => {
   });
 
   describe("whose method declares to be undone by a reset", () => {
-    const opened = async (): Promise<{ probe: ProbeGateway; queue: QueueProbeGateway }> => {
+    const opened = async (): Promise<{ address: string; probe: ProbeGateway; queue: QueueProbeGateway }> => {
       const address = open();
       const probe = world.service.gateway(ProbeGateway, address);
       const queue = world.service.gateway(QueueProbeGateway, address);
       await queue.addLast(3, "well");
-      return { probe, queue };
+      return { address, probe, queue };
     };
 
-    it.each(["throws after", "throws after SQL", "throws after a timer"] as const)(
+    it.each(["throws after", "throws after SQL", "throws after a timer", "throws after a transaction"] as const)(
       "that %s: nothing it wrote stays, its memory goes, its caller hears why",
       async (how) => {
         const { probe, queue } = await opened();
@@ -125,23 +125,32 @@ describe("an endpoint as a Durable Object", () => {
       },
     );
 
-    it.each(["throws before", "fails to write"] as const)(
-      "that %s: its caller gets the error, and memory stays",
-      async (how) => {
-        const { probe, queue } = await opened();
-        await expect(queue.addLast(4, how)).rejects.toMatchObject({ code: "UNEXPECTED" });
-        expect(await probe.noted()).toEqual(["well", how]);
-        expect(await probe.total()).toBe(3);
-      },
-    );
-
-    it("that fails after one of its statements: what that one wrote goes", async () => {
+    it.each([
+      ["throws before", "UNEXPECTED"],
+      ["fails to write", "UNEXPECTED"],
+      ["puts what cannot be stored", "SERIALIZATION"],
+      ["sets a timer whose payload cannot be stored", "SERIALIZATION"],
+      ["throws in a transaction", "UNEXPECTED"],
+    ] as const)("that %s: its caller gets the error, and memory stays", async (how, code) => {
       const { probe, queue } = await opened();
-      await expect(queue.addLast(4, "fails after a statement")).rejects.toMatchObject({
-        message: expect.stringContaining("no_such_table"),
-      });
+      await expect(queue.addLast(4, how)).rejects.toMatchObject({ code });
+      expect(await probe.noted()).toEqual(["well", how]);
+      expect(await probe.total()).toBe(3);
+    });
+
+    it.each([
+      ["fails after a statement", "no_such_table"],
+      ["fails after a row", "UNIQUE"],
+      ["throws no error after it", "thrown value that is no error"],
+    ] as const)("that %s: what was written goes, too", async (how, why) => {
+      const { address, probe, queue } = await opened();
+      await expect(queue.addLast(4, how)).rejects.toMatchObject({ message: expect.stringContaining(why) });
       expect(await probe.total()).toBe(3);
       expect(await probe.whoAreYou()).toMatchObject({ incarnation: 2 });
+      const keys = await runInDurableObject(probes.PROBE.getByName(address), (_object, state) =>
+        state.storage.sql.exec("SELECT key FROM sluice_kv").toArray(),
+      );
+      expect(keys).toEqual([{ key: "total" }]);
     });
 
     it("what its batch wrote before goes with it: none of these callers has heard that it was done", async () => {
