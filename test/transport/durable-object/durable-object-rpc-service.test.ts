@@ -52,7 +52,9 @@ function argumentsOf(batch: PackedBatch | PackedMessage): string {
 /** A namespace whose stubs answer when the test says so. */
 class RecordedNamespace implements EndpointNamespace {
   readonly opened: string[] = [];
+  /** By their sessions' stubs; and by the answers that held them, with all that is in these. */
   readonly disposed: number[] = [];
+  readonly letGo: number[] = [];
   readonly calls: {
     readonly stub: number;
     readonly batch: PackedBatch | PackedMessage;
@@ -82,9 +84,8 @@ class RecordedNamespace implements EndpointNamespace {
       [Symbol.dispose]: () => void this.disposed.push(stub),
     };
     const batch = (next: PackedBatch | PackedMessage): Promise<unknown> => this.#call(stub, next);
-    answer.resolve(
-      this.calls.findIndex((call) => call.stub === stub) === index ? { session, batch, instance: "i", frame } : frame,
-    );
+    const opened = { session, batch, instance: "i", frame, [Symbol.dispose]: () => void this.letGo.push(stub) };
+    answer.resolve(this.calls.findIndex((call) => call.stub === stub) === index ? opened : frame);
     await settle();
   }
 
@@ -130,7 +131,7 @@ describe("DurableObjectRpcService", () => {
     await namespace.answer(1, 6);
     expect([await first, await second]).toEqual([5, 6]);
     await clock.advance(5_000);
-    expect(namespace.disposed).toEqual([0]);
+    expect([namespace.disposed, namespace.letGo]).toEqual([[0], [0]]);
     void probe.total();
     await settle();
     expect(namespace.calls.map(({ stub }) => stub)).toEqual([0, 0, 1]);
@@ -160,6 +161,7 @@ describe("DurableObjectRpcService", () => {
     const second = probe.add(2);
     await settle();
     await namespace.fail(1, new Error("The execution context which hosts this callback is no longer running."));
+    expect(namespace.letGo).toEqual([0]);
     await namespace.answer(2, 2);
     expect(await second).toBe(2);
     expect(namespace.calls.map(({ stub, batch }) => [stub, argumentsOf(batch), columnsOf(batch).onlyIn])).toEqual([
@@ -193,15 +195,20 @@ describe("DurableObjectRpcService", () => {
     expect(namespace.calls.length).toBe(1);
   });
 
+  const [session, batch, frame] = [{ replies: () => undefined }, () => undefined, ["[1,null,[1],[1],[]]", "[5]"]];
   it.each([
-    ["no session", {}],
-    ["no frame", { session: { batch: () => undefined }, instance: "i", frame: ["{}", "[]"] }],
-  ])("an answer with %s fails the call", async (_what, answer) => {
+    ["no session", { batch, instance: "i", frame }, "to the opening of a session"],
+    ["no function for batches", { session, instance: "i", frame }, "to the opening of a session"],
+    ["no instance", { session, batch, frame }, "to the opening of a session"],
+    ["no frame", { session, batch, instance: "i", frame: ["{}", "[]"] }, "malformed reply frame"],
+  ])("an answer with %s fails the call, and whatever it holds is let go", async (_what, answer, why) => {
     const { namespace, service } = setUp();
     const total = service.gateway(ProbeGateway, address).total();
     await settle();
-    namespace.calls[0]?.answer.resolve(answer);
-    await expect(total).rejects.toMatchObject({ code: "UNKNOWN_MESSAGE" });
+    let disposed = 0;
+    namespace.calls[0]?.answer.resolve({ ...answer, [Symbol.dispose]: () => (disposed += 1) });
+    await expect(total).rejects.toMatchObject({ code: "UNKNOWN_MESSAGE", message: expect.stringContaining(why) });
+    expect(disposed).toBe(1);
   });
 
   it("a reply of a superseded instance is refused, and its call is not sent again", async () => {
