@@ -36,6 +36,62 @@ describe("Deadlines", () => {
     );
   });
 
+  it("as calls come and go: each expires once, at its own instant and in order, and no timer outlives them by a second", async () => {
+    const step = fc.oneof(
+      { weight: 4, arbitrary: fc.record({ add: fc.nat(3_000) }) },
+      { weight: 4, arbitrary: fc.record({ remove: fc.nat(3) }) },
+      { weight: 2, arbitrary: fc.record({ pass: fc.nat(1_500) }) },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40, size: "max" }), fc.boolean(), async (steps, mayLeave) => {
+        const clock = new ManualClock();
+        const deadlines = new Deadlines(clock, mayLeave);
+        // All that waits, in the order in which it was added.
+        let model: { readonly millis: number; readonly entry: DeadlineEntry }[] = [];
+        const expired: (readonly [millis: number, at: number])[] = [];
+        const add = (millis: number, onExpired?: () => void): void => {
+          const added = {
+            millis,
+            entry: {
+              instant: undefined,
+              expire: () => {
+                expired.push([millis, clock.now()]);
+                const first = model.toSorted((left, right) => left.millis - right.millis)[0];
+                expect(first).toBe(added);
+                model = model.filter((other) => other !== added);
+                onExpired?.();
+              },
+            } as DeadlineEntry,
+          };
+          model.push(added);
+          deadlines.add(added.entry, millis, clock.now());
+        };
+        for (const { add: delay, remove, pass } of steps as { add?: number; remove?: number; pass?: number }[]) {
+          // What expires makes the next call, now and then.
+          if (delay !== undefined) {
+            const again = delay % 5 === 0 ? () => add(clock.now() + 1 + delay) : undefined;
+            add(clock.now() + delay, again);
+          }
+          // The last first, as calls made one at a time do.
+          const removed = remove === undefined ? undefined : model.at(-1 - remove);
+          if (removed !== undefined) {
+            model = model.filter((other) => other !== removed);
+            deadlines.remove(removed.entry);
+          }
+          if (pass !== undefined) await clock.advance(pass);
+          const due = model.filter(({ millis }) => millis < clock.now());
+          expect(due).toEqual([]);
+        }
+        for (const { entry } of model) deadlines.remove(entry);
+        expect(clock.pending).toBeLessThanOrEqual(mayLeave ? 1 : 0);
+        await clock.advance(1_000);
+        expect(clock.pending).toBe(0);
+        for (const [millis, at] of expired) expect(at).toBe(millis);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   const waiting = (clock: ManualClock, deadlines: Deadlines): readonly DeadlineEntry[] =>
     Array.from({ length: 100 }, (_, index) => {
       const entry: DeadlineEntry = { instant: undefined, expire: () => undefined };
@@ -50,6 +106,16 @@ describe("Deadlines", () => {
     expect(clock.pending).toBe(1);
     for (const entry of entries) deadlines.remove(entry);
     expect(clock.pending).toBe(0);
+  });
+
+  it("of calls made one at a time it remembers one", () => {
+    const deadlines = new Deadlines(new ManualClock(), true);
+    for (let call = 0; call < 100; call += 1) {
+      const entry: DeadlineEntry = { instant: undefined, expire: () => undefined };
+      deadlines.add(entry, 10_000 + call, call);
+      expect(entry.instant?.entries).toEqual([entry]);
+      deadlines.remove(entry);
+    }
   });
 
   it("where a timer may be left, it is for a second at most", async () => {
