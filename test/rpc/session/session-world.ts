@@ -166,7 +166,7 @@ export class SessionWorld {
       if (!open) return;
       open = false;
       this.sessions -= 1;
-      held?.ended();
+      void microtasks(this.delay()).then(() => held?.ended());
     };
     return {
       ...opened,
@@ -177,7 +177,11 @@ export class SessionWorld {
         },
         replies: (received) => {
           this.pulls += 1;
-          return this.#call(life, connection, () => held?.replies([...received]));
+          // On another stub than the batches: they have no order.
+          return this.#call(life, connection, async () => {
+            await microtasks(this.delay());
+            return held?.replies([...received]);
+          });
         },
         dispose: ended,
       },
