@@ -333,7 +333,8 @@ export class OutgoingAsk extends OutgoingCall implements DeadlineEntry {
   }
 
   #phase(): string {
-    return this.#released ? "sent" : "held by the caller's turn";
+    if (this.#released) return "sent";
+    return this.deadlineMillis === undefined ? "held by the caller's turn" : "not sent: its token was awaited";
   }
 
   #cancelled(cause: unknown): void {

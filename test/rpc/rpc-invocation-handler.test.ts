@@ -94,6 +94,15 @@ describe("a caller", () => {
     expect(await connecting).toMatchObject([{ reason: { code: "TIMEOUT", message } }]);
   });
 
+  it("says of a call whose fencing token did not come that it waited for that", async () => {
+    answer = () => new Promise(() => undefined);
+    const call = Promise.allSettled([serviceOf().gateway(FencedProbeGateway, "probe").noted()]);
+    await clock.advance(10_001);
+    const message: unknown = expect.stringMatching(/ timed out after 10000 ms, .+\(not sent: its token was awaited\)/);
+    expect(await call).toMatchObject([{ reason: { code: "TIMEOUT", message } }]);
+    expect(sent.map(({ kind }) => kind)).toEqual(["handshake"]);
+  });
+
   describe("that aborts", () => {
     it("before the call sends nothing", async () => {
       const gateway = withOptions(probe(), { signal: AbortSignal.abort("no") });
