@@ -33,62 +33,34 @@ export function* createTaskDeployments(
 ): Generator<TaskDeployment> {
   const { jobId, name: jobName, module, hash: graphHash, configuration } = graph.jobGraph;
   const vertices = new DeployedVertices(graph);
-  for (const executions of new ExecutionsByLocation(graph, attemptIds)) {
+  const byLocation = executionsByLocation(graph, attemptIds);
+  for (const location of byLocation.keys()) {
     const deployed: DeployedVertex[] = [];
-    const tasks = executions.map((execution) => {
+    const tasks = (byLocation.get(location) ?? []).map((execution) => {
       const vertex = vertices.of(execution.vertex);
       if (deployed.at(-1) !== vertex) deployed.push(vertex);
       const { allocationId } = slotOf(execution);
       return taskOf(execution, { vertex: deployed.length - 1, allocationId }, restoreOf(execution));
     });
-    const [first] = executions;
-    if (first === undefined) continue;
-    const batch = { jobId, jobName, module, graphHash, configuration, vertices: deployed, tasks };
-    yield { location: slotOf(first).location, batch };
+    yield { location, batch: { jobId, jobName, module, graphHash, configuration, vertices: deployed, tasks } };
   }
 }
 
-/** Attempts in the order they are given in, of one TaskExecutor after the other. Chains of numbers, not a list for each. */
-class ExecutionsByLocation {
-  readonly #executions: Execution[] = [];
-  /** By location: its first one, its last one. By execution: the next one of its location. */
-  readonly #first: number[] = [];
-  readonly #last: number[] = [];
-  readonly #next: Uint32Array;
-
-  constructor(graph: ExecutionGraph, attemptIds: readonly ExecutionAttemptID[]) {
-    this.#next = new Uint32Array(attemptIds.length);
-    const numbers = new TaskExecutorTable<number>();
-    let here: { readonly location?: ResourceID; number: number | undefined } = { number: undefined };
-    for (const attemptId of attemptIds) {
-      const execution = graph.execution(attemptId);
-      if (execution === undefined) continue;
-      const at = this.#executions.push(execution) - 1;
-      const { location } = slotOf(execution);
-      // Neighbours mostly are of one location.
-      if (location !== here.location) here = { location, number: numbers.get(location) };
-      if (here.number === undefined) {
-        here.number = this.#first.push(at) - 1;
-        numbers.set(location, here.number);
-        this.#last.push(at);
-      } else {
-        this.#next[this.#last[here.number] ?? 0] = at;
-        this.#last[here.number] = at;
-      }
-    }
+/** Each one's in the order they are given in. */
+function executionsByLocation(
+  graph: ExecutionGraph,
+  attemptIds: readonly ExecutionAttemptID[],
+): TaskExecutorTable<Execution[]> {
+  const byLocation = new TaskExecutorTable<Execution[]>();
+  for (const attemptId of attemptIds) {
+    const execution = graph.execution(attemptId);
+    if (execution === undefined) continue;
+    const { location } = slotOf(execution);
+    const here = byLocation.get(location);
+    if (here === undefined) byLocation.set(location, [execution]);
+    else here.push(execution);
   }
-
-  *[Symbol.iterator](): Generator<readonly Execution[]> {
-    for (const first of this.#first) {
-      const executions: Execution[] = [];
-      // No chain comes back to the very first one.
-      for (let at = first; at !== 0 || executions.length === 0; at = this.#next[at] ?? 0) {
-        const execution = this.#executions[at];
-        if (execution !== undefined) executions.push(execution);
-      }
-      yield executions;
-    }
-  }
+  return byLocation;
 }
 
 function taskOf(
