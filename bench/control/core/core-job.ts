@@ -105,7 +105,12 @@ export class CoreJob {
         onTerminated: () => undefined,
         onQuiescent: () => undefined,
         onGraphAdopted: () => undefined,
-        inlets: { discardRead: () => undefined, isDrained: () => true },
+        inlets: {
+          discardRead: () => undefined,
+          isDrained: () => true,
+          withProducers: (checkpoint) => checkpoint,
+          adoptProducers: () => undefined,
+        },
       },
       { jobGraph, dispatcherAddress: "dispatcher", quotas: MAX_CLUSTER_QUOTAS, submittedMillis: START_MILLIS },
     );

@@ -47,6 +47,7 @@ const MetadataHead = z.object({
       subtasks: z.array(SubtaskHead),
     }),
   ),
+  producers: z.array(z.object({ inlet: z.string(), id: z.string(), sequence: z.int() })).exactOptional(),
 });
 
 export function encodeCheckpointMetadata(checkpoint: CompletedCheckpoint): Uint8Array {
@@ -59,7 +60,8 @@ export function encodeCheckpointMetadata(checkpoint: CompletedCheckpoint): Uint8
     bodyLength += state.bytes.byteLength;
     return { kind: "inline", offset, length: state.bytes.byteLength };
   };
-  const { checkpointId, savepoint, triggerTimestampMillis, completionTimestampMillis, stateSize } = checkpoint;
+  const { checkpointId, savepoint, triggerTimestampMillis, completionTimestampMillis, stateSize, producers } =
+    checkpoint;
   const head: z.infer<typeof MetadataHead> = {
     checkpointId,
     ...(savepoint === undefined ? {} : { savepoint }),
@@ -77,6 +79,7 @@ export function encodeCheckpointMetadata(checkpoint: CompletedCheckpoint): Uint8
         ...(state === undefined ? {} : { state: handleHead(state) }),
       })),
     })),
+    ...(producers === undefined ? {} : { producers: [...producers] }),
   };
   const headBytes = new TextEncoder().encode(JSON.stringify(head));
   const bytes = new Uint8Array(PREFIX_BYTES + headBytes.byteLength + bodyLength);

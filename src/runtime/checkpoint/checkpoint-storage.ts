@@ -68,6 +68,11 @@ export class CheckpointStorage {
     return this.#read(`${this.#clusterPrefix}${location.directory}${METADATA}`);
   }
 
+  /** Whether it is a checkpoint of this very job; a savepoint is nobody's. */
+  owns({ pointer }: CheckpointPointer): boolean {
+    return pointer.startsWith(this.#prefix);
+  }
+
   async discard(stateKeys: readonly string[], pointers: readonly string[]): Promise<void> {
     const keys = [...stateKeys.map((key) => this.#real(key)), ...pointers];
     if (keys.length > 0) await this.#objects.delete(keys);

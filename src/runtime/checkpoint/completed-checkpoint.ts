@@ -1,4 +1,5 @@
 import type { JobVertexID, OperatorID } from "../../common/ids.ts";
+import type { Producer } from "../messages/pushed-records.ts";
 import type { StateHandle } from "../messages/state-handle.ts";
 
 /** One subtask's part of a checkpoint. */
@@ -40,6 +41,13 @@ export interface CompletedCheckpoint {
   /** Bytes of state, inline and in objects. */
   readonly stateSize: number;
   readonly vertices: readonly VertexSnapshot[];
+  /** Of a savepoint that holds all that was sent to its job: the last batch of each sender. */
+  readonly producers?: readonly ProducerInSnapshot[];
+}
+
+/** What a sender had sent to a source of the job. */
+export interface ProducerInSnapshot extends Producer {
+  readonly inlet: string;
 }
 
 /** A checkpoint whose metadata is durable. */

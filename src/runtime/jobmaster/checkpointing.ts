@@ -22,6 +22,7 @@ import { TaskExecutorTable } from "../executiongraph/task-executor-table.ts";
 import type { ExecutionGraph } from "../executiongraph/execution-graph.ts";
 import type { JobQuotas } from "../messages/cluster-quotas.ts";
 import { serializeThrowable, type SerializedThrowable } from "../messages/serialized-throwable.ts";
+import type { JobInlets } from "./job-inlets.ts";
 import type { JobMasterServices } from "./job-master-services.ts";
 import type { JobMasterStorage } from "./job-master-storage.ts";
 import type { TaskManagerTracker } from "./task-manager-tracker.ts";
@@ -34,6 +35,7 @@ export interface CheckpointingParts {
   readonly graph: ExecutionGraph;
   readonly stats: CheckpointStatsTracker;
   readonly quotas: JobQuotas;
+  readonly inlets: Pick<JobInlets, "withProducers">;
 }
 
 export interface CheckpointingListener {
@@ -69,7 +71,10 @@ export class Checkpointing {
       reservedUpTo: storage.reservedCheckpointIds,
     });
     this.#usedIds = storage.reservedCheckpointIds;
-    this.#furthestPosition = positionOf(state.latestCompleted);
+    const { latestCompleted } = state;
+    // Sources that are sent their records count anew in each job.
+    const isOwn = latestCompleted !== undefined && parts.checkpointStorage.owns(latestCompleted);
+    this.#furthestPosition = isOwn ? sourcePositionOf(latestCompleted) : 0;
     this.#coordinator = new CheckpointCoordinator(
       state,
       { graph, clock: services.clock, random: services.random },
@@ -139,7 +144,7 @@ export class Checkpointing {
   }
 
   #perform(effect: CheckpointEffect): void {
-    const { services, checkpointStorage, taskManagers, quotas } = this.#parts;
+    const { services, checkpointStorage, taskManagers, quotas, inlets } = this.#parts;
     switch (effect.kind) {
       case "trigger-tasks":
         return this.#triggerTasks(effect);
@@ -150,7 +155,7 @@ export class Checkpointing {
         return services.whenSettled(
           effect.directory === undefined
             ? checkpointStorage.writeMetadata(effect.checkpoint)
-            : checkpointStorage.writeSavepoint(effect.checkpoint, effect.directory),
+            : checkpointStorage.writeSavepoint(inlets.withProducers(effect.checkpoint), effect.directory),
           (pointer) => this.handle({ kind: "metadata-written", ...pointer }),
           (error) => this.handle({ kind: "metadata-failed", checkpointId, detail: error.message }),
         );

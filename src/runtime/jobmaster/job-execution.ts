@@ -24,6 +24,7 @@ import type { SchedulerEffect, SchedulerEvent, SchedulerInput } from "../schedul
 import { SchedulerState } from "../scheduler/scheduler-state.ts";
 import { createTaskDeployments } from "../scheduler/task-deployment.ts";
 import { Checkpointing, type CheckpointingListener } from "./checkpointing.ts";
+import type { JobInlets } from "./job-inlets.ts";
 import type { JobMasterServices } from "./job-master-services.ts";
 import type { JobMasterStorage, StoredJob } from "./job-master-storage.ts";
 import { recordSchedulerEvent } from "./scheduler-event-recorder.ts";
@@ -40,6 +41,7 @@ export interface JobExecutionParts {
   readonly pool: SlotPool;
   readonly taskManagers: TaskManagerTracker;
   readonly checkpointStorage: CheckpointStorage;
+  readonly inlets: Pick<JobInlets, "withProducers">;
   /** The job has ended; called once, within the turn that ended it. */
   readonly onTerminated: () => void;
   readonly onRequestSettled: CheckpointingListener["onRequestSettled"];
@@ -153,6 +155,7 @@ export class JobExecution {
         graph: this.graph,
         stats: this.#stats,
         quotas: this.#quotas,
+        inlets: this.#parts.inlets,
       },
       {
         onProgress: () => this.handle({ kind: "progress-made" }),

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { SluiceException } from "../../common/exceptions.ts";
 import type { EndpointStorage } from "../../rpc/ports/storage.ts";
 import type { ObjectStore } from "../blob/object-store.ts";
-import type { StoredCheckpoint } from "../checkpoint/completed-checkpoint.ts";
+import type { CompletedCheckpoint, StoredCheckpoint } from "../checkpoint/completed-checkpoint.ts";
 import type { JobGraph, JobVertex } from "../jobgraph/job-graph.ts";
 import {
   inletKey,
@@ -26,8 +26,6 @@ const BATCH_DIGITS = 12;
 const InletType = z.object({
   /** Batches ever stored; the next one's number. */
   batches: z.int(),
-  /** Records in all of them. */
-  records: z.int(),
   /** By subtask: records in the batches that are discarded. */
   discarded: z.array(z.int()),
 });
@@ -45,8 +43,8 @@ interface WaitingPush {
 }
 
 export interface JobInletsParts {
-  readonly services: JobMasterServices;
-  readonly storage: EndpointStorage;
+  readonly services: Pick<JobMasterServices, "log" | "whenSettled">;
+  readonly storage: Pick<EndpointStorage, "delete" | "get" | "list" | "put">;
   readonly objects: ObjectStore;
   /** What the job's keys begin with. */
   readonly prefix: string;
@@ -63,6 +61,8 @@ export class JobInlets {
   readonly #vertices: ReadonlyMap<string, JobVertex>;
   readonly #checks: ReadonlyMap<string, RecordCheck>;
   readonly #waiting = new Map<string, WaitingPush[]>();
+  /** Inlets whose last batch, which was read without being known, is looked for. */
+  readonly #finding = new Set<string>();
   #discardedFor: number | undefined;
 
   constructor(parts: JobInletsParts) {
@@ -103,24 +103,43 @@ export class JobInlets {
     const waiting = this.#waiting.get(inlet) ?? [];
     waiting.push({ push, resolve, reject });
     this.#waiting.set(inlet, waiting);
-    if (waiting.length === 1) this.#store(inlet);
+    if (waiting.length === 1 && !this.#finding.has(inlet)) this.#store(inlet);
     return promise;
   }
 
-  /** Whether the checkpoint has read all that was ever accepted, and nothing is about to be. */
+  /** Whether the checkpoint has read all that was ever accepted, and nothing is about to be; one of another job has read none. */
   isDrained(checkpoint: StoredCheckpoint | undefined): boolean {
-    if (this.#waiting.size > 0) return false;
-    return [...this.#vertices].every(([inlet, vertex]) => {
-      const read = this.#positionsOf(checkpoint, vertex).reduce((sum, position) => sum + position, 0);
-      return this.#inlet(inlet).records <= read;
+    return this.#isAllIn(checkpoint?.pointer.startsWith(this.#parts.prefix) === true ? checkpoint : undefined);
+  }
+
+  /** The job's checkpoint with what each sender sent last, if it holds all that was accepted. */
+  withProducers(checkpoint: CompletedCheckpoint): CompletedCheckpoint {
+    if (!this.#isAllIn(checkpoint)) return checkpoint;
+    const producers = [...this.#vertices.keys()].flatMap((inlet) => {
+      const prefix = `inlet-producer/${inlet}/`;
+      const known = this.#parts.storage.list(prefix, ProducerType);
+      return known.map(([key, { sequence }]) => ({ inlet, id: key.slice(prefix.length), sequence }));
     });
+    return producers.length === 0 ? checkpoint : { ...checkpoint, producers };
+  }
+
+  /** The job starts from a checkpoint of another one: what that one was sent is known again. */
+  adoptProducers({ producers = [] }: CompletedCheckpoint): void {
+    for (const { inlet, id, sequence } of producers) if (this.takes(inlet)) this.#putProducer(inlet, { id, sequence });
   }
 
   /** Discards the batches that the newest checkpoint has read: no task starts from an older one. */
   discardRead(checkpoint: StoredCheckpoint | undefined): void {
-    if (checkpoint === undefined || checkpoint.checkpointId === this.#discardedFor) return;
+    if (checkpoint?.pointer.startsWith(this.#parts.prefix) !== true) return;
+    if (checkpoint.checkpointId === this.#discardedFor) return;
     this.#discardedFor = checkpoint.checkpointId;
     const keys = [...this.#vertices].flatMap(([inlet, vertex]) => this.#discardReadOf(inlet, vertex, checkpoint));
+    for (const [inlet, vertex] of this.#vertices) {
+      const read = positionsOf(checkpoint, vertex);
+      if (!this.#acceptedOf(inlet, vertex).some((records, subtask) => records < (read[subtask] ?? 0))) continue;
+      this.#discardedFor = undefined;
+      this.#find(inlet);
+    }
     if (keys.length === 0) return;
     const { services, objects } = this.#parts;
     services.whenSettled(
@@ -131,10 +150,10 @@ export class JobInlets {
     );
   }
 
-  #discardReadOf(inlet: string, vertex: JobVertex, checkpoint: StoredCheckpoint): readonly string[] {
+  #discardReadOf(inlet: string, vertex: JobVertex, checkpoint: CompletedCheckpoint): readonly string[] {
     const { storage } = this.#parts;
     const state = this.#inlet(inlet);
-    const positions = this.#positionsOf(checkpoint, vertex);
+    const positions = positionsOf(checkpoint, vertex);
     const discarded = positions.map((_, subtask) => state.discarded[subtask] ?? 0);
     const behind = new Set<number>();
     const keys: string[] = [];
@@ -187,7 +206,7 @@ export class JobInlets {
           return services.whenSettled(
             objects.get(key),
             (found) => {
-              if (found !== undefined) this.#append(inlet, { ...headOf(found.bytes), bytes: found.bytes.byteLength });
+              if (found !== undefined) this.#appendFound(inlet, found.bytes);
               this.#store(inlet);
             },
             failed,
@@ -214,27 +233,66 @@ export class JobInlets {
     this.#store(inlet);
   }
 
+  /**
+   * A batch was read that is not known: its row was lost with an earlier life, or with the answer to its put. Whoever is
+   * storing one finds it too, or it is theirs; nobody stores one meanwhile.
+   */
+  #find(inlet: string): void {
+    if (this.#finding.has(inlet) || this.#waiting.has(inlet)) return;
+    this.#finding.add(inlet);
+    const found = (object: Uint8Array | undefined): void => {
+      this.#finding.delete(inlet);
+      if (object !== undefined) this.#appendFound(inlet, object);
+      this.#store(inlet);
+    };
+    const { services, objects, prefix } = this.#parts;
+    services.whenSettled(
+      objects.get(prefix + inletKey(inlet, this.#inlet(inlet).batches)),
+      (object) => found(object?.bytes),
+      () => found(undefined),
+    );
+  }
+
+  #appendFound(inlet: string, object: Uint8Array): void {
+    this.#append(inlet, { ...headOf(object), bytes: object.byteLength });
+  }
+
   #append(
     inlet: string,
     batch: { readonly records: number; readonly bytes: number; readonly producer?: Producer },
   ): void {
     const { storage } = this.#parts;
     const { records, bytes, producer } = batch;
+    const state = this.#inlet(inlet);
     // Its object may have been there, and been read, long before its row.
     this.#discardedFor = undefined;
-    const state = this.#inlet(inlet);
     storage.put(`inlet-batch/${inlet}/${String(state.batches).padStart(BATCH_DIGITS, "0")}`, { records, bytes });
-    storage.put(`inlet/${inlet}`, { ...state, batches: state.batches + 1, records: state.records + records });
-    if (producer !== undefined) {
-      storage.put(`inlet-producer/${inlet}/${producer.id}`, { sequence: producer.sequence });
-    }
+    storage.put(`inlet/${inlet}`, { ...state, batches: state.batches + 1 });
+    if (producer !== undefined) this.#putProducer(inlet, producer);
   }
 
-  /** Records that each subtask of a source has read as of the checkpoint; one of another job says nothing of these inlets. */
-  #positionsOf(checkpoint: StoredCheckpoint | undefined, vertex: JobVertex): readonly number[] {
-    if (checkpoint?.pointer.startsWith(this.#parts.prefix) !== true) return [];
-    const snapshot = checkpoint.vertices.find(({ jobVertexId }) => jobVertexId === vertex.id);
-    return snapshot?.subtasks.map(({ sourcePosition }) => sourcePosition ?? 0) ?? [];
+  #putProducer(inlet: string, { id, sequence }: Producer): void {
+    this.#parts.storage.put(`inlet-producer/${inlet}/${id}`, { sequence });
+  }
+
+  /** Nothing is unread, and nothing was read that is not known. */
+  #isAllIn(checkpoint: CompletedCheckpoint | undefined): boolean {
+    if (this.#waiting.size > 0) return false;
+    return [...this.#vertices].every(([inlet, vertex]) => {
+      const read = positionsOf(checkpoint, vertex);
+      return this.#acceptedOf(inlet, vertex).every((records, subtask) => records === (read[subtask] ?? 0));
+    });
+  }
+
+  /** By subtask: records in its batches. */
+  #acceptedOf(inlet: string, { parallelism }: JobVertex): readonly number[] {
+    const { discarded } = this.#inlet(inlet);
+    const accepted = Array.from({ length: parallelism }, (_, subtask) => discarded[subtask] ?? 0);
+    for (const [key, { records }] of this.#unread(inlet)) {
+      const subtask = Number(key.slice(-BATCH_DIGITS)) % parallelism;
+      accepted[subtask] = (accepted[subtask] ?? 0) + records;
+    }
+    return accepted;
   }
 
   #isDuplicate(inlet: string, { producer }: PushedRecords): boolean {
@@ -247,13 +305,19 @@ export class JobInlets {
   }
 
   #inlet(inlet: string): z.output<typeof InletType> {
-    return this.#parts.storage.get(`inlet/${inlet}`, InletType) ?? { batches: 0, records: 0, discarded: [] };
+    return this.#parts.storage.get(`inlet/${inlet}`, InletType) ?? { batches: 0, discarded: [] };
   }
 
   /** Oldest first. */
   #unread(inlet: string): readonly (readonly [key: string, batch: z.output<typeof BatchType>])[] {
     return this.#parts.storage.list(`inlet-batch/${inlet}/`, BatchType);
   }
+}
+
+/** Records that each subtask of a source has read as of the checkpoint. */
+function positionsOf(checkpoint: CompletedCheckpoint | undefined, vertex: JobVertex): readonly number[] {
+  const snapshot = checkpoint?.vertices.find(({ jobVertexId }) => jobVertexId === vertex.id);
+  return snapshot?.subtasks.map(({ sourcePosition }) => sourcePosition ?? 0) ?? [];
 }
 
 function encode({ records, producer, bytes }: PushedRecords): Uint8Array {

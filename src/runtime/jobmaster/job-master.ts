@@ -154,6 +154,9 @@ export class JobMaster extends FencedRpcEndpoint<JobMasterId> implements Handler
     if (storage.operations.some(stops)) {
       return this.#refuse("UNAVAILABLE", `job ${job.jobGraph.name} is about to end with a savepoint`, true);
     }
+    if (job.jobGraph.savepointRestoreSettings !== undefined && storage.checkpoints.length === 0) {
+      return this.#refuse("UNAVAILABLE", `job ${job.jobGraph.name} is still reading what it starts from`, true);
+    }
     const inlets = this.#inletsOf(job);
     if (!inlets.takes(source)) return this.#refuse("NOT_FOUND", inlets.describeMissing(source));
     const refused = inlets.findBadRecord(source, push);

@@ -34,7 +34,7 @@ export interface RunningJobParts {
   readonly services: JobMasterServices;
   readonly storage: JobMasterStorage;
   readonly objects: ObjectStore;
-  readonly inlets: Pick<JobInlets, "discardRead" | "isDrained">;
+  readonly inlets: Pick<JobInlets, "adoptProducers" | "discardRead" | "isDrained" | "withProducers">;
   readonly cluster: string;
   readonly resourceManager: ResourceManagerTarget;
   /** Called once, within the turn in which the job ended; nothing of this object runs afterwards. */
@@ -88,6 +88,7 @@ export class RunningJob {
         storage,
         pool: this.#pool,
         taskManagers: this.#taskManagers,
+        inlets: parts.inlets,
         checkpointStorage: this.#checkpointStorage,
         onTerminated: () => this.#onTerminated(),
         onRequestSettled: (request, outcome) => this.#operations.settle(request, outcome),
@@ -161,6 +162,7 @@ export class RunningJob {
       const { checkpointId, pointer, etag, unclaimed } = first;
       storage.addCheckpoint({ checkpointId, pointer, etag, ...(unclaimed === undefined ? {} : { unclaimed }) }, []);
       storage.reserveCheckpointIds(Math.max(checkpointId, storage.reservedCheckpointIds));
+      this.#parts.inlets.adoptProducers(first);
     }
     this.#execution.start(completed);
   }

@@ -48,6 +48,13 @@ const anyHandle: fc.Arbitrary<StateHandle> = fc.oneof(
   fc.record({ kind: fc.constant("object" as const), key: fc.string({ unit: "binary" }), size: fc.nat() }),
 );
 
+const anyHandles = fc.array(fc.option(anyHandle, { nil: undefined }), { minLength: 1, maxLength: 8 });
+
+const anyProducers = fc.option(
+  fc.array(fc.record({ inlet: fc.string({ unit: "binary" }), id: fc.string(), sequence: fc.nat() }), { maxLength: 3 }),
+  { nil: undefined },
+);
+
 function hexOf(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
@@ -65,9 +72,10 @@ describe("checkpoint metadata, format 1", () => {
 
   it("gives back any checkpoint, from a view into a larger buffer too", () => {
     fc.assert(
-      fc.property(fc.array(fc.option(anyHandle, { nil: undefined }), { minLength: 1, maxLength: 8 }), (handles) => {
+      fc.property(anyHandles, anyProducers, (handles, producers) => {
         const checkpoint: CompletedCheckpoint = {
           ...CHECKPOINT,
+          ...(producers === undefined ? {} : { producers }),
           vertices: [
             {
               jobVertexId: brandId<JobVertexID>("v"),

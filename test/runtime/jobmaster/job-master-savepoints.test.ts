@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { brandId, type OperatorID } from "../../../src/common/ids.ts";
 import { encodeCheckpointMetadata } from "../../../src/runtime/checkpoint/checkpoint-metadata.ts";
 import type { CompletedCheckpoint } from "../../../src/runtime/checkpoint/completed-checkpoint.ts";
@@ -6,6 +6,7 @@ import { CHECKPOINT_DEFAULTS } from "../../../src/runtime/jobgraph/job-configura
 import type { RecoveryClaimMode } from "../../../src/runtime/jobgraph/savepoint-restore-settings.ts";
 import type { JobGraph } from "../../../src/runtime/jobgraph/job-graph.ts";
 import type { ExecutionGraphInfo } from "../../../src/runtime/messages/execution-graph-info.ts";
+import { serializeThrowable } from "../../../src/runtime/messages/serialized-throwable.ts";
 import type { SnapshotOperationStatus } from "../../../src/runtime/messages/snapshot-operations.ts";
 import { TESTING_JOB_ID } from "../executiongraph/testing-job-graph.ts";
 import { JobMasterHarness } from "./job-master-harness.ts";
@@ -282,12 +283,19 @@ describe("start from a savepoint", () => {
   async function jobFrom(
     claimMode: RecoveryClaimMode,
     change: Partial<CompletedCheckpoint> = {},
-    taken: { readonly maxParallelism?: number; readonly graph?: Partial<JobGraph> } = {},
+    taken: {
+      readonly maxParallelism?: number;
+      readonly graph?: Partial<JobGraph>;
+      readonly sourcePosition?: number;
+    } = {},
   ) {
     const settings = { restorePath: "savepoints/old", allowNonRestoredState: false, claimMode };
     const harness = new JobMasterHarness(
       [{ parallelism: 1 }],
-      { checkpointing: EVERY_SECOND },
+      {
+        checkpointing: EVERY_SECOND,
+        restartStrategy: taken.sourcePosition === undefined ? undefined : { kind: "none" },
+      },
       { savepointRestoreSettings: settings, ...taken.graph },
     );
     open.push(harness);
@@ -302,7 +310,13 @@ describe("start from a savepoint", () => {
         operators: operators.map((operator) => ({ ...operator, stateful: true })),
         parallelism,
         maxParallelism: taken.maxParallelism ?? maxParallelism,
-        subtasks: [{ finished: false, state: { kind: "object", key: "./v-0", size: 3 } }],
+        subtasks: [
+          {
+            finished: false,
+            ...(taken.sourcePosition === undefined ? {} : { sourcePosition: taken.sourcePosition }),
+            state: { kind: "object", key: "./v-0", size: 3 },
+          },
+        ],
       })),
       ...change,
     };
@@ -340,6 +354,39 @@ describe("start from a savepoint", () => {
       expect((await keysOf(harness)).filter((key) => key.includes("savepoints/"))).toEqual(left);
     },
   );
+
+  it("makes progress with the first record of its own, although its sources count anew", async () => {
+    const harness = await jobFrom("NO_CLAIM", {}, { sourcePosition: 1_000 });
+    await harness.run();
+    const cause = serializeThrowable(new Error("object reset"), { infrastructure: true });
+    for (let round = 1; round <= 11; round += 1) {
+      await harness.clock.advance(1_000);
+      await harness.acknowledge(40 + round, round);
+      await harness.jobMaster().disconnectTaskManager(harness.resourceId(0), cause);
+      if (round === 11) break;
+      await harness.addTaskExecutor(0, `instance ${round}`);
+      await harness.clock.advance(1_000);
+      await harness.runTasks();
+    }
+    expect(await harness.jobMaster().requestJobStatus()).toBe("RESTARTING");
+  });
+
+  it("takes no records before the savepoint is read, and says to send them again: it may hold them", async () => {
+    const harness = await jobFrom("NO_CLAIM");
+    const reading = vi.spyOn(harness.objects, "get").mockReturnValue(Promise.withResolvers<undefined>().promise);
+    await harness.startJob();
+    expect(reading).toHaveBeenCalledOnce();
+    const push = { bytes: new TextEncoder().encode("1"), records: 1, producer: { id: "gateway", sequence: 1 } };
+    await expect(harness.jobMaster().pushRecords("v0", push)).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+      message: expect.stringContaining("is still reading what it starts from"),
+      retryable: true,
+    });
+    reading.mockRestore();
+    // The savepoint was not read in this life; in the next one it is.
+    await harness.restartJobMaster();
+    await expect(harness.jobMaster().pushRecords("v0", push)).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
 
   it("RST-05: a job whose max parallelism nobody has set starts with the one of the savepoint, and keeps it", async () => {
     const harness = await jobFrom("NO_CLAIM", {}, { maxParallelism: 64, graph: { derivedMaxParallelism: true } });

@@ -395,4 +395,54 @@ describe("records that are sent to a job", () => {
     expect(await run.end()).toBe("FINISHED");
     expect(await run.values()).toEqual([1, 2, 3, 4, 5]);
   });
+
+  it.each([1, 2, 3])(
+    "are not taken twice by a job of parallelism %i that starts from that savepoint",
+    async (again) => {
+      const definition = pushed(2);
+      using run = await Run.start(definition);
+      const { dispatcher } = run.cluster;
+      expect(await run.cluster.resolve(run.push(batch(1, 2), 7))).toEqual({ kind: "accepted" });
+      const stop = { targetDirectory: "savepoints/mine", drain: false };
+      await run.cluster.until(async () => (await run.values()).length === 2);
+      await run.cluster.resolve(dispatcher.stopWithSavepoint(JOB_ID, "stop", stop));
+      expect(await run.end()).toBe("FINISHED");
+      const stopped = await run.cluster.resolve(dispatcher.getTriggeredSavepointStatus(JOB_ID, "stop"));
+      if (stopped?.kind !== "completed") throw new Error(stopped?.kind);
+
+      const jobId = brandId<JobID>("6".repeat(32));
+      const { module } = testingJobGraph();
+      const { jobGraph: fresh } = await generateJobGraph(definition, { jobId, module, parallelism: again });
+      const savepointRestoreSettings = {
+        restorePath: stopped.location,
+        allowNonRestoredState: false,
+        claimMode: "NO_CLAIM",
+      } as const;
+      const push = (sequence: number, ...values: readonly number[]) =>
+        dispatcher.pushRecords(jobId, "readings", { ...batch(...values), producer: { id: "test", sequence } });
+      const submitted = dispatcher.submitJob({
+        jobGraph: { ...fresh, savepointRestoreSettings },
+        requestHash: "again",
+      });
+      await run.cluster.resolve(submitted);
+      // The producer never got the answer of the first job, and asks the second one from its first moment on.
+      let outcome: unknown;
+      while (outcome === undefined) {
+        outcome = await run.cluster.resolve(push(7, 1, 2)).catch((error: unknown) => {
+          if (!SluiceException.is(error, "UNAVAILABLE")) throw error;
+          return undefined;
+        });
+      }
+      expect(outcome).toEqual({ kind: "duplicate" });
+      expect(await run.cluster.resolve(push(8, 3))).toEqual({ kind: "accepted" });
+      const rows = async (): Promise<readonly string[]> => {
+        const found: string[] = [];
+        for await (const line of readCommitted(run.cluster.objects, `v1/default/jobs/${jobId}/results/rows/`))
+          found.push(line);
+        return found;
+      };
+      await run.cluster.until(async () => (await rows()).length > 0);
+      expect(await rows()).toEqual(['{"sensor":"a","value":3}']);
+    },
+  );
 });
