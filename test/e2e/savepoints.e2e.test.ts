@@ -10,7 +10,8 @@ import {
   StopWithSavepointHeaders,
 } from "../../src/rest/messages/savepoint-messages.ts";
 import { EARTHQUAKES_FILE, earthquakeRowsBySql, toDemoRows, type ResultRow } from "../harness/earthquake-rows.ts";
-import { Platform } from "../harness/platform.ts";
+import { PUSHED } from "../harness/job-modules.ts";
+import { Platform, until } from "../harness/platform.ts";
 
 const JOB_FILE = "examples/earthquakes/job.ts";
 const POLL_MILLIS = 100;
@@ -58,6 +59,31 @@ describe("savepoints on real workerd", () => {
     const rows: ResultRow[] = [];
     for (const jobId of [first, second, third]) rows.push(...(await platform.rows<ResultRow>(jobId)));
     expect(toDemoRows(rows)).toEqual(earthquakeRowsBySql());
+  });
+
+  it("a request that the stopped job had stored is a repeat to the job that goes on", async () => {
+    const push = async (jobId: string, sequence: number, value: number): Promise<unknown> => {
+      const path = `/v1/sluice/jobs/${jobId}/sources/readings/records?producer=gateway&sequence=${sequence}`;
+      for (;;) {
+        const response = await platform.fetch(path, { method: "POST", body: JSON.stringify({ sensor: "a", value }) });
+        if (response.status !== 503) return response.json();
+        await sleep(POLL_MILLIS);
+      }
+    };
+    const first = await platform.run(PUSHED);
+    expect(await push(first, 1, 10)).toEqual({ records: 1, duplicate: false });
+    const savepointPath = await stop(first);
+    const second = await platform.run(PUSHED, { parallelism: 1, savepointPath });
+    expect(await push(second, 1, 10)).toEqual({ records: 1, duplicate: true });
+    expect(await push(second, 2, 20)).toEqual({ records: 1, duplicate: false });
+    const rows = await until(
+      () => platform.rows<{ readonly value: number }>(second),
+      ({ length }) => length > 0,
+      "the row",
+    );
+    expect(rows.map(({ value }) => value)).toEqual([20]);
+    await platform.client.cancelJob(second);
+    await platform.job(second, ({ state }) => state === "CANCELED");
   });
 
   it("the same trigger id is the same savepoint; it is gone once disposed of", async () => {
