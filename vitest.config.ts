@@ -12,6 +12,7 @@ export default defineConfig({
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: ["test/workerd/**", "test/e2e/**"],
+          setupFiles: ["test/hash-at-once.ts"],
           environment: "node",
           retry: 0,
         },
