@@ -18,7 +18,7 @@ interface Options extends BenchOptions {
 const JOBS = 30;
 const IDLE_SECONDS = 300;
 const STEADY_SECONDS = 60;
-const ROUNDS = 9;
+const ROUNDS = 21;
 
 function positiveInteger(text: string): number {
   const value = Number(text);
