@@ -42,9 +42,13 @@ function side(system: SystemName, load: Load, width = 1): Side {
  * Object to object: Sluice against raw RPC, called in the same loops from an object that is no endpoint, and from an
  * endpoint's turns; and in the same rounds against the peers that can do it.
  */
-function objectToObject(name: string, load: { readonly load: Load; readonly width?: number }, bar: Bar): Experiment {
-  const of = (system: SystemName): Side => side(system, load.load, load.width);
-  const [ours, raw] = [of("sluice"), of("raw")];
+function objectToObject(
+  name: string,
+  { load, width, system = "sluice" }: { readonly load: Load; readonly width?: number; readonly system?: SystemName },
+  bar: Bar,
+): Experiment {
+  const of = (named: SystemName): Side => side(named, load, width);
+  const [ours, raw] = [of(system), of("raw")];
   return [
     { name, unit: "calls/s", bar, ours, baseline: raw },
     { name: `${name}, from an endpoint`, unit: "calls/s", bar, ours: of("sluice endpoint"), baseline: raw },
@@ -59,10 +63,7 @@ function objectToObject(name: string, load: { readonly load: Load; readonly widt
  */
 function durableWrites(name: string, load: { readonly load: Load; readonly width?: number }, bar: Bar): Experiment {
   const sideOf = (system: SystemName): Side => side(system, load.load, load.width);
-  const ours = sideOf("sluice undone by a reset");
-  const rows = objectToObject(name, load, bar).map((row) =>
-    "system" in row.ours && row.ours.system === "sluice" ? { ...row, ours } : row,
-  );
+  const rows = objectToObject(name, { ...load, system: "sluice undone by a reset" }, bar);
   const savepoint = (["raw", "partyserver", "agents"] as const).map((system) => ({
     name: `${name}, with a savepoint${system === "raw" ? "" : `, against ${system}`}`,
     unit: "calls/s" as const,

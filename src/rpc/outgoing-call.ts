@@ -243,21 +243,20 @@ export class OutgoingAsk extends OutgoingCall implements DeadlineEntry {
     return this.#settled;
   }
 
-  /** Ends with the message that the caller serves, and with `signal`. @returns false if one of them has ended. */
-  endWith(signal: AbortSignal | undefined): boolean {
+  /** Ends with the message that the caller serves, and with `signal`: at once if one of them has ended. */
+  endWith(signal: AbortSignal | undefined): void {
     if (signal !== undefined) {
       const onAbort = (): void => this.#cancelled(signal.reason);
       if (signal.aborted) onAbort();
       else signal.addEventListener("abort", onAbort);
       this.#holds(() => signal.removeEventListener("abort", onAbort));
     }
-    if (this.#settled) return false;
-    const ignore = this.context.cancellation?.onCancel((reason) => {
+    if (this.#settled) return;
+    const forget = this.context.cancellation?.onCancel((reason) => {
       // A deadline that passed is this call's own, too.
       if (reason.code !== "TIMEOUT") this.#cancelled(reason);
     });
-    if (ignore !== undefined) this.#holds(ignore);
-    return !this.#settled;
+    if (forget !== undefined) this.#holds(forget);
   }
 
   /** Waits as long as its limit says, or as its caller's own caller does. */

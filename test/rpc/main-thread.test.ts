@@ -1,22 +1,11 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { silentLogger } from "../../src/common/log.ts";
 import { ROOT_CONTEXT } from "../../src/rpc/call-context.ts";
 import { milliseconds } from "../../src/rpc/index.ts";
 import { INTERNAL, MainThread, passThrough } from "../../src/rpc/main-thread.ts";
-import type { MainThreadOptions } from "../../src/rpc/main-thread.ts";
 import type { SqlDatabase } from "../../src/rpc/ports/storage.ts";
 import type { Outcome } from "../../src/rpc/turn.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
-
-const options = (clock: ManualClock): MainThreadOptions => ({
-  clock,
-  log: silentLogger,
-  database: undefined,
-  bounds: undefined,
-  slowTurnMillis: Number.MAX_SAFE_INTEGER,
-  onUndone: () => undefined,
-  onThrown: () => undefined,
-});
+import { manualMainThreadOptions } from "../../src/testing/manual-main-thread.ts";
 
 describe("MainThread", () => {
   let clock: ManualClock;
@@ -40,7 +29,7 @@ describe("MainThread", () => {
   beforeEach(() => {
     clock = new ManualClock();
     trace = [];
-    mainThread = new MainThread(options(clock));
+    mainThread = new MainThread(manualMainThreadOptions(clock));
   });
 
   it("keeps the order of arrival when turns post more turns (M4)", () => {
@@ -73,7 +62,7 @@ describe("MainThread", () => {
       },
       deleteAll: () => undefined,
     };
-    mainThread = new MainThread({ ...options(clock), database });
+    mainThread = new MainThread({ ...manualMainThreadOptions(clock), database });
     mainThread.open();
     const results: unknown[] = [];
     post("asks", () => {

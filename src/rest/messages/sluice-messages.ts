@@ -162,8 +162,8 @@ export const PushRecordsHeaders = defineHeaders({
   url: "/sluice/jobs/:jobid/sources/:source/records",
   description:
     "Sends records to a source of a running job, one JSON value per line (at most 1 MiB); they are stored before the answer, and a " +
-    "job that sleeps wakes. If a line is no record of the source, nothing of the request is stored. With `producer` and `sequence`, which rises with every request of the producer, a repeated request is " +
-    "stored once.",
+    "job that sleeps wakes. If a line is no record of the source, nothing of the request is stored. With `producer` and `sequence`, " +
+    "which rises with every request of the producer, a repeated request is stored once.",
   scope: "submit",
   path: { jobid: JobIdParameter, source: z.string().regex(NAME, NAME_EXPECTED) },
   query: { producer: z.string().regex(NAME, NAME_EXPECTED).optional(), sequence: SequenceParameter },

@@ -14,7 +14,7 @@ export interface HeartbeatListener<Incoming, Outgoing> {
 }
 
 /**
- * Sends one heartbeat to the peer, one function to many if it likes: a request if this side is the sender, an answer if it is the receiver. A returned
- * promise tells the outcome, which is counted (H13 to H16); without one only silence tells.
+ * Sends one heartbeat to the peer: a request if this side is the sender, an answer if it is the receiver. One function may
+ * serve many peers. A returned promise tells the outcome, which is counted (H13 to H16); without one only silence tells.
  */
 export type HeartbeatTarget<Outgoing> = (payload: Outgoing, targetId: string) => Promise<unknown> | undefined;

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { SluiceException } from "../../../src/common/exceptions.ts";
-import { silentLogger } from "../../../src/common/log.ts";
 import { RecipientUnreachableException, TimeoutException } from "../../../src/rpc/exceptions.ts";
 import type { HeartbeatTarget } from "../../../src/rpc/heartbeat/heartbeat-listener.ts";
 import { HeartbeatManagerSender } from "../../../src/rpc/heartbeat/heartbeat-manager-sender.ts";
@@ -10,6 +9,7 @@ import type { HeartbeatOptions } from "../../../src/rpc/heartbeat/heartbeat-opti
 import { MainThreadExecutor } from "../../../src/rpc/main-thread-executor.ts";
 import { MainThread } from "../../../src/rpc/main-thread.ts";
 import { ManualClock } from "../../../src/testing/manual-clock.ts";
+import { manualMainThreadOptions } from "../../../src/testing/manual-main-thread.ts";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 
 const TIMEOUT = DEFAULT_HEARTBEAT_OPTIONS.timeoutMillis;
@@ -19,15 +19,7 @@ const silent: HeartbeatTarget<string> = () => undefined;
 function setUp(options: Partial<HeartbeatOptions> = {}, onTimeout: (id: string) => void = () => undefined) {
   const clock = new ManualClock(1_000_000);
   const heard: string[] = [];
-  const mainThread = new MainThread({
-    clock,
-    log: silentLogger,
-    database: undefined,
-    bounds: undefined,
-    slowTurnMillis: Number.MAX_SAFE_INTEGER,
-    onUndone: () => undefined,
-    onThrown: () => undefined,
-  });
+  const mainThread = new MainThread(manualMainThreadOptions(clock));
   mainThread.open();
   const executor = new MainThreadExecutor(mainThread);
   const services = {

@@ -1,37 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { Epoch } from "../../../src/rpc/fencing/epoch.ts";
-import type { EndpointStorage } from "../../../src/rpc/ports/storage.ts";
 import { initializingJob } from "../../../src/runtime/dispatcher/job-pictures.ts";
 import { JobResultStore, RESULT_EXPIRATION_MILLIS } from "../../../src/runtime/dispatcher/job-result-store.ts";
 import type { JobMasterId } from "../../../src/runtime/jobmaster/job-master-id.ts";
 import type { ExecutionGraphInfo } from "../../../src/runtime/messages/execution-graph-info.ts";
 import { testingJobGraph } from "../../../src/testing/testing-job-graph.ts";
+import { MapStorage } from "../map-storage.ts";
 
 const MASTER = 1 as Epoch as JobMasterId;
-
-/** Just what the store uses. */
-class MapStorage implements Pick<EndpointStorage, "get" | "put" | "delete" | "list"> {
-  readonly #values = new Map<string, unknown>();
-
-  get<T>(key: string, type: { parse(value: unknown): T }): T | undefined {
-    return this.#values.has(key) ? type.parse(this.#values.get(key)) : undefined;
-  }
-
-  put(key: string, value: unknown): void {
-    this.#values.set(key, value);
-  }
-
-  delete(key: string): void {
-    this.#values.delete(key);
-  }
-
-  list<T>(prefix: string, type: { parse(value: unknown): T }): readonly (readonly [string, T])[] {
-    const found = [...this.#values].filter(([key]) => key.startsWith(prefix));
-    return found
-      .sort(([left], [right]) => (left < right ? -1 : 1))
-      .map(([key, value]) => [key, type.parse(value)] as const);
-  }
-}
 
 function info(number: number): ExecutionGraphInfo {
   const graph = testingJobGraph({ number });

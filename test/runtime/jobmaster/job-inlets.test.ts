@@ -1,39 +1,15 @@
 import { describe, expect, it, vi } from "vitest";
+import { silentLogger } from "../../../src/common/log.ts";
 import { types } from "../../../src/common/types/type-factories.ts";
-import type { EndpointStorage } from "../../../src/rpc/ports/storage.ts";
 import type { StoredCheckpoint } from "../../../src/runtime/checkpoint/completed-checkpoint.ts";
 import { JobInlets } from "../../../src/runtime/jobmaster/job-inlets.ts";
 import { inletKey, type PushedRecords } from "../../../src/runtime/messages/pushed-records.ts";
 import { InMemoryObjectStore } from "../../../src/testing/in-memory-object-store.ts";
 import { ManualClock } from "../../../src/testing/manual-clock.ts";
 import { testingJobGraph } from "../../../src/testing/testing-job-graph.ts";
+import { MapStorage } from "../map-storage.ts";
 
 const PREFIX = "v1/default/jobs/mine/";
-const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
-
-/** Just what the inlets use. */
-class MapStorage implements Pick<EndpointStorage, "get" | "put" | "delete" | "list"> {
-  readonly #values = new Map<string, unknown>();
-
-  get<T>(key: string, type: { parse(value: unknown): T }): T | undefined {
-    return this.#values.has(key) ? type.parse(this.#values.get(key)) : undefined;
-  }
-
-  put(key: string, value: unknown): void {
-    this.#values.set(key, value);
-  }
-
-  delete(key: string): void {
-    this.#values.delete(key);
-  }
-
-  list<T>(prefix: string, type: { parse(value: unknown): T }): readonly (readonly [string, T])[] {
-    const found = [...this.#values].filter(([key]) => key.startsWith(prefix));
-    return found
-      .sort(([left], [right]) => (left < right ? -1 : 1))
-      .map(([key, value]) => [key, type.parse(value)] as const);
-  }
-}
 
 /** Inlets of a job whose source of two subtasks is called `readings`. */
 function harness() {
@@ -46,7 +22,7 @@ function harness() {
   const inlet = { name: "readings", type: types.int().snapshot() };
   const inlets = new JobInlets({
     services: {
-      log: SILENT,
+      log: silentLogger,
       whenSettled: (promise, onResult, onError) => void promise.then(onResult, onError),
     },
     storage: new MapStorage(),
