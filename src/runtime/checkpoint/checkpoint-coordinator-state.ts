@@ -168,7 +168,7 @@ export class CheckpointCoordinatorState {
           request: event.request,
           triggerTimestampMillis: event.nowMillis,
           plan: event.plan,
-          acknowledged: new AttemptTable(event.plan.waitFor.entries.length),
+          acknowledged: new AttemptTable(event.plan.places.size),
           finalizing: undefined,
         });
         return;

@@ -128,7 +128,7 @@ export class CheckpointCoordinator {
       random: this.#random,
       plan: () => calculateCheckpointPlan(this.#graph),
       isRunning: (attemptId) => {
-        const state = this.#graph.execution(attemptId)?.state;
+        const state = this.#graph.stateOf(attemptId);
         return state === "INITIALIZING" || state === "RUNNING";
       },
     };

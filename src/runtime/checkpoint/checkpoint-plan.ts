@@ -1,7 +1,8 @@
-import type { ExecutionAttemptID, JobVertexID } from "../../common/ids.ts";
-import { AttemptTable } from "../executiongraph/attempt-table.ts";
+import type { ExecutionAttemptID } from "../../common/ids.ts";
+import { AttemptSet } from "../executiongraph/attempt-set.ts";
 import type { ExecutionGraph } from "../executiongraph/execution-graph.ts";
 import { taskNameWithSubtask, type Execution } from "../executiongraph/execution.ts";
+import type { SubtaskPlaces } from "../executiongraph/subtask-places.ts";
 import type { JobVertex } from "../jobgraph/job-graph.ts";
 
 /** Who takes part in a checkpoint, fixed when it is triggered (Flink `CheckpointPlan`). */
@@ -10,14 +11,10 @@ export interface CheckpointPlan {
   readonly trigger: readonly ExecutionAttemptID[];
   /** Who has to acknowledge. */
   readonly waitFor: ExpectedAttempts;
-  readonly vertices: readonly JobVertex[];
+  readonly places: SubtaskPlaces;
 }
 
-/** What of an execution never changes. */
-type ExpectedAttempts = Pick<
-  AttemptTable<Pick<Execution, "attemptId" | "vertexIndex" | "subtaskIndex">>,
-  "size" | "entries" | "get" | "has"
->;
+type ExpectedAttempts = Pick<AttemptSet, "size" | "has" | "hasPlace">;
 
 export type CheckpointPlanResult =
   | { readonly kind: "plan"; readonly plan: CheckpointPlan }
@@ -26,25 +23,23 @@ export type CheckpointPlanResult =
 
 /** Linear in the subtasks. */
 export function calculateCheckpointPlan(graph: ExecutionGraph): CheckpointPlanResult {
+  const { places } = graph;
   const trigger: ExecutionAttemptID[] = [];
-  const waitFor = new AttemptTable<Execution>(graph.size);
-  const running = new Map<JobVertexID, readonly boolean[]>();
-  for (const { jobVertex, executions } of graph.vertices) {
-    running.set(
-      jobVertex.id,
-      executions.map((execution) => execution.state === "RUNNING"),
-    );
-    const producing = producersRunning(jobVertex, running);
-    for (const execution of executions) {
-      if (execution.state === "FINISHED") continue;
-      if (execution.state !== "RUNNING") return { kind: "refused", detail: notRunning(execution) };
-      waitFor.put(execution);
-      if (!producing(execution.subtaskIndex)) trigger.push(execution.attemptId);
+  const waitFor = new AttemptSet(places.size);
+  for (const [index, vertex] of places.vertices.entries()) {
+    const first = places.firstOf(index);
+    const isProducerRunning = runningProducers(vertex, places, waitFor);
+    for (let subtaskIndex = 0; subtaskIndex < vertex.parallelism; subtaskIndex += 1) {
+      const execution = graph.executionAt(first + subtaskIndex);
+      const { attemptId, state } = execution;
+      if (state === "FINISHED") continue;
+      if (state !== "RUNNING") return { kind: "refused", detail: notRunning(execution) };
+      waitFor.add(attemptId);
+      if (!isProducerRunning(subtaskIndex)) trigger.push(attemptId);
     }
   }
   if (waitFor.size === 0) return { kind: "refused", detail: "all tasks have finished" };
-  const vertices = graph.vertices.map(({ jobVertex }) => jobVertex);
-  return { kind: "plan", plan: { trigger, waitFor, vertices } };
+  return { kind: "plan", plan: { trigger, waitFor, places } };
 }
 
 /** Whether all sources have emitted all their data, so that one more checkpoint ends the job (CP-29). */
@@ -54,18 +49,24 @@ export function allSourcesAtEnd(graph: ExecutionGraph): boolean {
     .every(({ executions }) => executions.every(({ endOfData, state }) => endOfData || state === "FINISHED"));
 }
 
-function producersRunning(
-  vertex: JobVertex,
-  running: ReadonlyMap<JobVertexID, readonly boolean[]>,
+/** @param running of the vertices before `vertex`. */
+function runningProducers(
+  { inputs }: JobVertex,
+  places: SubtaskPlaces,
+  running: ExpectedAttempts,
 ): (subtaskIndex: number) => boolean {
-  const inputs = vertex.inputs.map((input) => {
-    const producers = running.get(input.source) ?? [];
-    const any = producers.includes(true);
-    return input.shipStrategy === "FORWARD"
-      ? (subtaskIndex: number): boolean => producers[subtaskIndex] === true
-      : (): boolean => any;
+  const edges = inputs.map(({ source, shipStrategy }) => {
+    const index = places.vertices.findIndex(({ id }) => id === source);
+    const first = places.firstOf(index);
+    if (shipStrategy === "FORWARD") return (subtaskIndex: number): boolean => running.hasPlace(first + subtaskIndex);
+    const producers = Array.from(
+      { length: places.vertices[index]?.parallelism ?? 0 },
+      (_, producer) => first + producer,
+    );
+    const any = producers.some((place) => running.hasPlace(place));
+    return (): boolean => any;
   });
-  return (subtaskIndex) => inputs.some((input) => input(subtaskIndex));
+  return (subtaskIndex) => edges.some((edge) => edge(subtaskIndex));
 }
 
 function notRunning(execution: Execution): string {

@@ -8,6 +8,7 @@ import type {
   SubtaskCheckpointStats,
   TaskCheckpointStats,
 } from "../messages/checkpoint-stats.ts";
+import { placeOf } from "../messages/execution-attempt-id.ts";
 import { stateSize } from "../messages/state-handle.ts";
 import type { CheckpointEvent } from "./checkpoint-messages.ts";
 import type { CheckpointPlan } from "./checkpoint-plan.ts";
@@ -144,11 +145,13 @@ export class CheckpointStatsTracker {
   }
 
   #track(event: CheckpointEvent & { readonly kind: "triggered" }): void {
-    const expected = event.plan.vertices.map(() => 0);
-    for (const execution of event.plan.waitFor.entries) {
-      if (execution !== undefined) expected[execution.vertexIndex] = (expected[execution.vertexIndex] ?? 0) + 1;
+    const { waitFor, places } = event.plan;
+    const expected = places.vertices.map(() => 0);
+    for (let place = 0; place < places.size; place += 1) {
+      const vertexIndex = places.vertexIndexAt(place);
+      if (waitFor.hasPlace(place)) expected[vertexIndex] = (expected[vertexIndex] ?? 0) + 1;
     }
-    const tasks = event.plan.vertices.map((vertex, index) => ({
+    const tasks = places.vertices.map((vertex, index) => ({
       jobVertexId: vertex.id,
       subtasks: expected[index] ?? 0,
       acknowledgedSubtasks: 0,
@@ -165,28 +168,31 @@ export class CheckpointStatsTracker {
       stateSize: 0,
       checkpointedSize: 0,
       processedBytes: 0,
-      subtasks: event.plan.waitFor.size,
+      subtasks: waitFor.size,
       acknowledgedSubtasks: 0,
       tasks,
     };
     this.#pending.set(event.checkpointId, { plan: event.plan, tasks, stats });
     this.#history = [stats, ...this.#history].slice(0, CHECKPOINT_HISTORY_SIZE);
-    this.#subtasks.set(event.checkpointId, new Map(event.plan.vertices.map(({ id }) => [id, []])));
+    this.#subtasks.set(event.checkpointId, new Map(places.vertices.map(({ id }) => [id, []])));
     const oldest = this.#history.at(-1)?.checkpointId ?? event.checkpointId;
     for (const checkpointId of this.#subtasks.keys()) if (checkpointId < oldest) this.#subtasks.delete(checkpointId);
   }
 
   #acknowledge(event: CheckpointEvent & { readonly kind: "acknowledged" }): void {
     const tracked = this.#pending.get(event.checkpointId);
-    const place = tracked?.plan.waitFor.get(event.acknowledgement.attemptId);
-    const task = place === undefined ? undefined : tracked?.tasks[place.vertexIndex];
-    if (tracked === undefined || place === undefined || task === undefined) return;
-    const { metrics, state } = event.acknowledgement;
+    const { attemptId, metrics, state } = event.acknowledgement;
+    if (tracked?.plan.waitFor.has(attemptId) !== true) return;
+    const { places } = tracked.plan;
+    const place = placeOf(attemptId);
+    const vertexIndex = places.vertexIndexAt(place);
+    const task = tracked.tasks[vertexIndex];
+    if (task === undefined) return;
     const size = stateSize(state);
-    const { subtaskIndex } = place;
+    const subtaskIndex = places.subtaskIndexAt(place);
     const acknowledged = { subtaskIndex, ackTimestampMillis: event.nowMillis, stateSize: size, metrics };
     this.#subtasks.get(event.checkpointId)?.get(task.jobVertexId)?.push(acknowledged);
-    tracked.tasks[place.vertexIndex] = {
+    tracked.tasks[vertexIndex] = {
       ...task,
       acknowledgedSubtasks: task.acknowledgedSubtasks + 1,
       latestAckTimestampMillis: event.nowMillis,

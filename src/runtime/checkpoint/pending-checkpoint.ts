@@ -42,10 +42,10 @@ export function completeCheckpoint(
   const { plan, acknowledged } = pending;
   let size = 0;
   let place = 0;
-  const subtasksOf = plan.vertices.map(({ id, parallelism }) => {
+  const subtasksOf = plan.places.vertices.map(({ id, parallelism }) => {
     const before = previous?.vertices.find(({ jobVertexId }) => jobVertexId === id);
     return Array.from({ length: parallelism }, (_, index): SubtaskSnapshot => {
-      const awaited = plan.waitFor.entries[place] !== undefined;
+      const awaited = plan.waitFor.hasPlace(place);
       const subtask = awaited
         ? subtaskSnapshot(acknowledged.entries[place])
         : { ...before?.subtasks[index], finished: true };
@@ -60,7 +60,7 @@ export function completeCheckpoint(
     triggerTimestampMillis: pending.triggerTimestampMillis,
     completionTimestampMillis: nowMillis,
     stateSize: size,
-    vertices: plan.vertices.map(({ id, operators, parallelism, maxParallelism }, index) => ({
+    vertices: plan.places.vertices.map(({ id, operators, parallelism, maxParallelism }, index) => ({
       jobVertexId: id,
       operators: operators.map(({ id: operatorId, name, stateful }) => ({ id: operatorId, name, stateful })),
       parallelism,

@@ -51,30 +51,32 @@ interface SubtaskPart {
   readonly shared: readonly StateHandle[];
 }
 
+/** Looks at no more of the old subtasks than it may take state from. */
 function partOf(snapshot: VertexSnapshot, vertex: JobVertex, subtaskIndex: number): SubtaskPart {
-  const { subtasks } = snapshot;
-  const statesWhere = (wanted: (oldIndex: number) => boolean): readonly StateHandle[] =>
-    subtasks.flatMap(({ state }, oldIndex) => (state !== undefined && wanted(oldIndex) ? [state] : []));
-  if (snapshot.parallelism === vertex.parallelism) {
-    return { owned: statesWhere((oldIndex) => oldIndex === subtaskIndex), shared: [] };
-  }
-  const owns = (oldIndex: number): boolean => oldIndex % vertex.parallelism === subtaskIndex;
-  const shares = vertex.operators.some(({ kind }) => kind === "source")
-    ? (): boolean => true
-    : sharesKeyGroups(snapshot, vertex, subtaskIndex);
-  return { owned: statesWhere(owns), shared: statesWhere((oldIndex) => !owns(oldIndex) && shares(oldIndex)) };
+  if (snapshot.parallelism === vertex.parallelism) return { owned: statesOf(snapshot, [subtaskIndex]), shared: [] };
+  const owned: number[] = [];
+  for (let oldIndex = subtaskIndex; oldIndex < snapshot.parallelism; oldIndex += vertex.parallelism)
+    owned.push(oldIndex);
+  const [first, last] = sharedWith(snapshot, vertex, subtaskIndex);
+  const shared = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  const others = shared.filter((oldIndex) => oldIndex % vertex.parallelism !== subtaskIndex);
+  return { owned: statesOf(snapshot, owned), shared: statesOf(snapshot, others) };
 }
 
-function sharesKeyGroups(
-  snapshot: VertexSnapshot,
+function statesOf({ subtasks }: VertexSnapshot, oldIndexes: readonly number[]): readonly StateHandle[] {
+  return oldIndexes.map((oldIndex) => subtasks[oldIndex]?.state).filter((state) => state !== undefined);
+}
+
+/** The first and the last of the old subtasks that have something of what the subtask takes over with others. */
+function sharedWith(
+  { parallelism }: VertexSnapshot,
   vertex: JobVertex,
   subtaskIndex: number,
-): (oldIndex: number) => boolean {
+): readonly [first: number, last: number] {
+  if (vertex.operators.some(({ kind }) => kind === "source")) return [0, parallelism - 1];
   const { maxParallelism } = vertex;
   const { start, end } = keyGroupRangeOf(subtaskIndex, vertex.parallelism, maxParallelism);
-  const first = subtaskOfKeyGroup(start, snapshot.parallelism, maxParallelism);
-  const last = subtaskOfKeyGroup(end, snapshot.parallelism, maxParallelism);
-  return (oldIndex) => oldIndex >= first && oldIndex <= last;
+  return [subtaskOfKeyGroup(start, parallelism, maxParallelism), subtaskOfKeyGroup(end, parallelism, maxParallelism)];
 }
 
 function requireSameKeyGroups(checkpoint: CompletedCheckpoint, vertex: JobVertex, snapshot: VertexSnapshot): void {

@@ -24,13 +24,8 @@ export class AttemptTable<Entry extends { readonly attemptId: ExecutionAttemptID
     return this.#entries;
   }
 
-  get(attemptId: ExecutionAttemptID): Entry | undefined {
-    const entry = this.#entries[placeOf(attemptId)];
-    return entry?.attemptId === attemptId ? entry : undefined;
-  }
-
   has(attemptId: ExecutionAttemptID): boolean {
-    return this.get(attemptId) !== undefined;
+    return this.#entries[placeOf(attemptId)]?.attemptId === attemptId;
   }
 
   /** Puts it in its attempt's place, over what was there. */

@@ -2,30 +2,25 @@ import { SluiceException } from "../../common/exceptions.ts";
 import type { ExecutionAttemptID, ResourceID } from "../../common/ids.ts";
 import { placeOf } from "../messages/execution-attempt-id.ts";
 import type { ExecutionState } from "../messages/execution-state.ts";
-import { isTerminalExecutionState } from "../messages/execution-state.ts";
+import { codeOfState, isTerminalExecutionState } from "../messages/execution-state.ts";
 import type { ExceptionHistoryEntry } from "../messages/execution-graph-info.ts";
 import { JOB_STATUSES, type JobStatus } from "../messages/job-status.ts";
-import { NO_METRICS } from "../messages/task-metrics.ts";
 import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { JobGraph, JobVertex } from "../jobgraph/job-graph.ts";
 import { ExceptionHistory } from "./exception-history.ts";
-import { zeroPerState, type Execution, type MutableExecution } from "./execution.ts";
+import type { AssignedSlot, Execution } from "./execution.ts";
 import { canTransitionExecution } from "./execution-transitions.ts";
 import type { ExecutionGraphEvent } from "./execution-graph-events.ts";
 import { canTransitionJob } from "./job-status-transitions.ts";
 import { NO_RESTARTS, type RestartCounts } from "./restart-counts.ts";
-import { StateTimestamps } from "./state-timestamps.ts";
+import { ExecutionTable } from "./execution-table.ts";
+import { SubtaskPlaces } from "./subtask-places.ts";
+import type { TaskExecutorTable } from "./task-executor-table.ts";
 
 /** One vertex with the current attempt of each of its subtasks. */
 export interface ExecutionJobVertex {
   readonly jobVertex: JobVertex;
   readonly executions: readonly Execution[];
-}
-
-interface MutableJobVertex extends ExecutionJobVertex {
-  /** Place of its first subtask. */
-  readonly first: number;
-  readonly executions: MutableExecution[];
 }
 
 /** What earlier lives of the JobMaster left behind. */
@@ -41,14 +36,10 @@ export interface ExecutionGraphHistory {
  */
 export class ExecutionGraph {
   readonly jobGraph: JobGraph;
-  /** Number of subtasks. */
-  readonly size: number;
-  readonly #vertices: readonly MutableJobVertex[];
-  /** By place. A wide job has a hundred thousand: what is in a row is found and walked at the speed of memory, a map is not. */
-  readonly #executions: MutableExecution[] = [];
-  readonly #vertexOf: Uint32Array;
-  readonly #stateTimestamps: StateTimestamps;
-  readonly #counts = zeroPerState();
+  readonly places: SubtaskPlaces;
+  readonly #executions: ExecutionTable;
+  /** By TaskExecutor, until slots change. */
+  #placesOn: TaskExecutorTable<number[]> | undefined;
   readonly #statusTimestamps: Record<JobStatus, number>;
   readonly #exceptions: ExceptionHistory;
   #status: JobStatus = "INITIALIZING";
@@ -58,18 +49,8 @@ export class ExecutionGraph {
   /** A graph without attempts, INITIALIZING since `submittedMillis`; `executions-reset` creates the first ones. */
   constructor(jobGraph: JobGraph, submittedMillis: number, history?: ExecutionGraphHistory) {
     this.jobGraph = jobGraph;
-    this.size = jobGraph.vertices.reduce((sum, vertex) => sum + vertex.parallelism, 0);
-    let first = 0;
-    this.#vertices = jobGraph.vertices.map((jobVertex) => {
-      const vertex = { jobVertex, first, executions: [] };
-      first += jobVertex.parallelism;
-      return vertex;
-    });
-    this.#vertexOf = new Uint32Array(this.size);
-    for (const [index, vertex] of this.#vertices.entries()) {
-      this.#vertexOf.fill(index, vertex.first, vertex.first + vertex.jobVertex.parallelism);
-    }
-    this.#stateTimestamps = new StateTimestamps(this.size);
+    this.places = new SubtaskPlaces(jobGraph.vertices);
+    this.#executions = new ExecutionTable(this.places);
     this.#statusTimestamps = zeroPerStatus();
     this.#statusTimestamps.INITIALIZING = submittedMillis;
     this.#restarts = history?.restarts ?? NO_RESTARTS;
@@ -84,9 +65,20 @@ export class ExecutionGraph {
     return this.#statusTimestamps;
   }
 
+  /** Number of subtasks. */
+  get size(): number {
+    return this.places.size;
+  }
+
   /** In the job graph's order: topological. */
   get vertices(): readonly ExecutionJobVertex[] {
-    return this.#vertices;
+    return this.jobGraph.vertices.map((jobVertex, index) => {
+      const first = this.places.firstOf(index);
+      return {
+        jobVertex,
+        executions: Array.from({ length: jobVertex.parallelism }, (_, subtask) => this.#executions.at(first + subtask)),
+      };
+    });
   }
 
   get failure(): SerializedThrowable | undefined {
@@ -102,31 +94,56 @@ export class ExecutionGraph {
   }
 
   get counts(): Readonly<Record<ExecutionState, number>> {
-    return this.#counts;
+    return this.#executions.counts;
   }
 
   /** Whether every current attempt has ended. */
   get allTerminal(): boolean {
-    return this.#counts.FINISHED + this.#counts.CANCELED + this.#counts.FAILED === this.size;
+    const { FINISHED, CANCELED, FAILED } = this.counts;
+    return FINISHED + CANCELED + FAILED === this.size;
   }
 
   /** A current attempt; those of earlier restarts are unknown. */
   execution(attemptId: ExecutionAttemptID): Execution | undefined {
-    return this.#find(attemptId);
+    const place = this.#executions.find(attemptId);
+    return place === -1 ? undefined : this.#executions.at(place);
+  }
+
+  /** State of a current attempt; `undefined` for every other. */
+  stateOf(attemptId: ExecutionAttemptID): ExecutionState | undefined {
+    const place = this.#executions.find(attemptId);
+    return place === -1 ? undefined : this.#executions.stateAt(place);
+  }
+
+  /** Where a current attempt runs, or is to run. */
+  slotOf(attemptId: ExecutionAttemptID): AssignedSlot | undefined {
+    const place = this.#executions.find(attemptId);
+    return place === -1 ? undefined : this.#executions.slots[place];
+  }
+
+  /** @throws SluiceException ILLEGAL_STATE if no attempt was there ever. */
+  executionAt(place: number): Execution {
+    return this.#executions.at(place);
   }
 
   /** When the attempt entered each state; 0 if never. A copy. */
   stateTimestampsOf({ place }: Execution): Record<ExecutionState, number> {
-    return this.#stateTimestamps.of(place);
+    return this.#executions.timestamps.of(place);
   }
 
   /** Every current attempt, in topological order, then by subtask. */
   executions(): readonly Execution[] {
-    return this.#executions;
+    const executions: Execution[] = [];
+    this.#executions.attemptIds.forEach((attemptId, place) => {
+      if (attemptId !== undefined) executions.push(this.#executions.at(place));
+    });
+    return executions;
   }
 
+  /** Those that have a slot there. Linear in them, but for the first time after slots have changed. */
   executionsOn(location: ResourceID): readonly Execution[] {
-    return this.#executions.filter(({ slot }) => slot?.location === location);
+    this.#placesOn ??= this.#executions.placesByLocation();
+    return (this.#placesOn.get(location) ?? []).map((place) => this.#executions.at(place));
   }
 
   /**
@@ -138,22 +155,22 @@ export class ExecutionGraph {
       case "job-status-changed":
         return this.#changeStatus(event);
       case "executions-changed":
-        for (const attemptId of event.attemptIds) this.#changeExecution(this.#require(attemptId), event);
-        return;
+        return this.#changeExecutions(event);
       case "slots-assigned":
         for (const attemptId of event.attemptIds) {
-          const execution = this.#require(attemptId);
-          execution.slot = event.slots[execution.subtaskIndex];
+          const place = this.#require(attemptId);
+          this.#executions.slots[place] = event.slots[this.places.subtaskIndexAt(place)];
         }
+        this.#placesOn = undefined;
         return;
       case "deployment-acknowledged":
-        for (const attemptId of event.attemptIds) this.#require(attemptId).deploymentAcknowledged = true;
+        for (const attemptId of event.attemptIds) this.#executions.acknowledged[this.#require(attemptId)] = 1;
         return;
       case "metrics-reported":
-        this.#require(event.attemptId).metrics = event.metrics;
+        this.#executions.metrics[this.#require(event.attemptId)] = event.metrics;
         return;
       case "end-of-data":
-        for (const attemptId of event.attemptIds) this.#require(attemptId).endOfData = true;
+        for (const attemptId of event.attemptIds) this.#executions.ended[this.#require(attemptId)] = 1;
         return;
       case "executions-reset":
         return this.#reset(event);
@@ -181,93 +198,69 @@ export class ExecutionGraph {
     if (event.failure !== undefined) this.#failure = event.failure;
   }
 
-  #changeExecution(
-    execution: MutableExecution,
-    event: ExecutionGraphEvent & { readonly kind: "executions-changed" },
-  ): void {
-    if (!canTransitionExecution(execution.state, event.state)) {
-      throw new SluiceException(
-        "ILLEGAL_STATE",
-        `attempt ${execution.attemptId}: ${execution.state} cannot become ${event.state}`,
-      );
+  #changeExecutions(event: ExecutionGraphEvent & { readonly kind: "executions-changed" }): void {
+    const executions = this.#executions;
+    const { state, nowMillis, failure, metrics } = event;
+    const code = codeOfState(state);
+    let legal: ExecutionState | undefined;
+    for (const attemptId of event.attemptIds) {
+      const place = this.#require(attemptId);
+      const from = executions.stateAt(place);
+      if (from !== legal && !canTransitionExecution(from, state)) {
+        throw new SluiceException("ILLEGAL_STATE", `attempt ${attemptId}: ${from} cannot become ${state}`);
+      }
+      legal = from;
+      executions.enter(place, code, nowMillis);
+      if (failure !== undefined) executions.failures.set(place, failure);
+      if (metrics !== undefined) executions.metrics[place] = metrics;
     }
-    this.#counts[execution.state] -= 1;
-    this.#counts[event.state] += 1;
-    execution.state = event.state;
-    this.#stateTimestamps.enter(execution.place, event.state, event.nowMillis);
-    if (event.failure !== undefined) execution.failure = event.failure;
-    if (event.metrics !== undefined) execution.metrics = event.metrics;
   }
 
   #reset({ attemptIds, attemptNumber, nowMillis }: ExecutionGraphEvent & { readonly kind: "executions-reset" }): void {
+    const executions = this.#executions;
+    const created = { code: codeOfState("CREATED"), nowMillis };
     for (const attemptId of attemptIds) {
-      const old = this.#executions[placeOf(attemptId)];
-      if (old !== undefined && !isTerminalExecutionState(old.state)) {
-        throw new SluiceException("ILLEGAL_STATE", `attempt ${old.attemptId}: reset while ${old.state}`);
+      const place = this.#placeOf(attemptId);
+      const old = executions.attemptIds[place];
+      const oldNumber = executions.attemptNumbers[place] ?? 0;
+      if (old !== undefined && !isTerminalExecutionState(executions.stateAt(place))) {
+        throw new SluiceException("ILLEGAL_STATE", `attempt ${old}: reset while ${executions.stateAt(place)}`);
       }
-      const execution = this.#put(attemptId, "CREATED", nowMillis);
-      execution.attemptNumber = old === undefined ? attemptNumber : old.attemptNumber + 1;
+      executions.put(place, attemptId, created);
+      executions.attemptNumbers[place] = old === undefined ? attemptNumber : oldNumber + 1;
     }
+    this.#placesOn = undefined;
   }
 
   #adopt({ attempts, nowMillis }: ExecutionGraphEvent & { readonly kind: "executions-adopted" }): void {
+    const executions = this.#executions;
+    const running = { code: codeOfState("RUNNING"), nowMillis };
     for (const { attemptId, attemptNumber, slot, endOfData } of attempts) {
-      const old = this.#executions[placeOf(attemptId)];
-      if (old?.state !== "SCHEDULED") {
-        throw new SluiceException("ILLEGAL_STATE", `attempt ${attemptId}: takes a place that is ${old?.state}`);
+      const place = this.#placeOf(attemptId);
+      const state = executions.attemptIds[place] === undefined ? undefined : executions.stateAt(place);
+      if (state !== "SCHEDULED") {
+        throw new SluiceException("ILLEGAL_STATE", `attempt ${attemptId}: takes a place that is ${state}`);
       }
-      const execution = this.#put(attemptId, "RUNNING", nowMillis);
-      execution.attemptNumber = attemptNumber;
-      execution.slot = slot;
-      execution.endOfData = endOfData;
-      execution.deploymentAcknowledged = true;
+      executions.put(place, attemptId, running);
+      executions.attemptNumbers[place] = attemptNumber;
+      executions.slots[place] = slot;
+      executions.ended[place] = endOfData ? 1 : 0;
+      executions.acknowledged[place] = 1;
     }
+    this.#placesOn = undefined;
   }
 
-  /** Places a new attempt, over the one that was there. */
-  #put(attemptId: ExecutionAttemptID, state: ExecutionState, nowMillis: number): MutableExecution {
+  /** Of an attempt that is to come. */
+  #placeOf(attemptId: ExecutionAttemptID): number {
     const place = placeOf(attemptId);
-    const vertexIndex = this.#vertexOf[place] ?? this.#vertices.length;
-    const vertex = this.#vertices[vertexIndex];
-    if (vertex === undefined) {
-      throw new SluiceException("ILLEGAL_STATE", `attempt ${attemptId}: no subtask ${place} of ${this.size}`);
-    }
-    const old = this.#executions[place];
-    if (old !== undefined) {
-      this.#counts[old.state] -= 1;
-      this.#stateTimestamps.clear(place);
-    }
-    const subtaskIndex = place - vertex.first;
-    const execution: MutableExecution = {
-      attemptId,
-      attemptNumber: 0,
-      vertex: vertex.jobVertex,
-      vertexIndex,
-      subtaskIndex,
-      place,
-      state,
-      slot: undefined,
-      deploymentAcknowledged: false,
-      failure: undefined,
-      metrics: NO_METRICS,
-      endOfData: false,
-    };
-    vertex.executions[subtaskIndex] = execution;
-    this.#executions[place] = execution;
-    this.#stateTimestamps.enter(place, state, nowMillis);
-    this.#counts[state] += 1;
-    return execution;
+    if (this.places.vertexAt(place) !== undefined) return place;
+    throw new SluiceException("ILLEGAL_STATE", `attempt ${attemptId}: no subtask ${place} of ${this.size}`);
   }
 
-  #find(attemptId: ExecutionAttemptID): MutableExecution | undefined {
-    const execution = this.#executions[placeOf(attemptId)];
-    return execution?.attemptId === attemptId ? execution : undefined;
-  }
-
-  #require(attemptId: ExecutionAttemptID): MutableExecution {
-    const execution = this.#find(attemptId);
-    if (execution === undefined) throw new SluiceException("ILLEGAL_STATE", `attempt ${attemptId} is not in the graph`);
-    return execution;
+  #require(attemptId: ExecutionAttemptID): number {
+    const place = this.#executions.find(attemptId);
+    if (place === -1) throw new SluiceException("ILLEGAL_STATE", `attempt ${attemptId} is not in the graph`);
+    return place;
   }
 }
 

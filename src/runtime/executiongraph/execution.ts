@@ -21,14 +21,15 @@ export interface AdoptedAttempt {
   readonly endOfData: boolean;
 }
 
-/** One attempt of one subtask (Flink `Execution`). Changed by `ExecutionGraph.apply` only. */
+/**
+ * One attempt of one subtask (Flink `Execution`), told as it stands when it is asked. Once another attempt has its place, only
+ * its id and place are known of it; everything else throws ILLEGAL_STATE.
+ */
 export interface Execution {
   readonly attemptId: ExecutionAttemptID;
   /** 0 for the first. */
   readonly attemptNumber: number;
   readonly vertex: JobVertex;
-  /** Number of the vertex in the graph. */
-  readonly vertexIndex: number;
   readonly subtaskIndex: number;
   /** Number of the subtask among all of the graph, in the order of its vertices. */
   readonly place: number;
@@ -41,9 +42,6 @@ export interface Execution {
   /** Whether it has emitted all its data; it stays RUNNING until a later checkpoint is complete (CP-29). */
   readonly endOfData: boolean;
 }
-
-/** The graph's own view. */
-export type MutableExecution = { -readonly [Field in keyof Execution]: Execution[Field] };
 
 export function zeroPerState(): Record<ExecutionState, number> {
   return {

@@ -1,8 +1,6 @@
 import { EXECUTION_STATES, type ExecutionState } from "../messages/execution-state.ts";
 import { zeroPerState } from "./execution.ts";
 
-const ROW_OF = Object.fromEntries(EXECUTION_STATES.map((state, row) => [state, row]));
-
 /**
  * When each subtask entered each state, as one block of numbers: as objects they would be most of a wide job's memory. One row of
  * all subtasks for each state: subtasks next to each other come to one after the other.
@@ -22,8 +20,9 @@ export class StateTimestamps {
     for (let at = place; at < this.#millis.length; at += this.#subtasks) this.#millis[at] = 0;
   }
 
-  enter(place: number, state: ExecutionState, nowMillis: number): void {
-    this.#millis[(ROW_OF[state] ?? 0) * this.#subtasks + place] = nowMillis;
+  /** @param code of the state: its index in {@link EXECUTION_STATES}. */
+  enter(place: number, code: number, nowMillis: number): void {
+    this.#millis[code * this.#subtasks + place] = nowMillis;
   }
 
   /** 0 for a state that the place's attempt never was in. */

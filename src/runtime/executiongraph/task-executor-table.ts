@@ -52,6 +52,22 @@ export class TaskExecutorTable<Value extends NonNullable<unknown>> {
   }
 }
 
+/** Each one's items in the order they are given in; those without a TaskExecutor are left out. */
+export function groupByTaskExecutor<Item>(
+  items: Iterable<Item>,
+  locationOf: (item: Item) => ResourceID | undefined,
+): TaskExecutorTable<Item[]> {
+  const groups = new TaskExecutorTable<Item[]>();
+  for (const item of items) {
+    const location = locationOf(item);
+    if (location === undefined) continue;
+    const group = groups.get(location);
+    if (group === undefined) groups.set(location, [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
 /** The number that the name ends with; {@link MAX_ROWS} for none that is below it. */
 function rowOf(id: ResourceID): number {
   let row = 0;

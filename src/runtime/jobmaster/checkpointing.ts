@@ -1,7 +1,6 @@
 import type { ScheduledCallback } from "../../common/clock.ts";
 import { milliseconds, seconds } from "../../common/duration.ts";
 import { SluiceException } from "../../common/exceptions.ts";
-import type { ExecutionAttemptID } from "../../common/ids.ts";
 import { CheckpointCoordinator } from "../checkpoint/checkpoint-coordinator.ts";
 import { CheckpointCoordinatorState } from "../checkpoint/checkpoint-coordinator-state.ts";
 import type {
@@ -18,7 +17,7 @@ import {
   type CompletedCheckpoint,
   type StoredCheckpoint,
 } from "../checkpoint/completed-checkpoint.ts";
-import { TaskExecutorTable } from "../executiongraph/task-executor-table.ts";
+import { groupByTaskExecutor } from "../executiongraph/task-executor-table.ts";
 import type { ExecutionGraph } from "../executiongraph/execution-graph.ts";
 import type { JobQuotas } from "../messages/cluster-quotas.ts";
 import { serializeThrowable, type SerializedThrowable } from "../messages/serialized-throwable.ts";
@@ -205,14 +204,7 @@ export class Checkpointing {
   #triggerTasks(effect: CheckpointEffect & { readonly kind: "trigger-tasks" }): void {
     const { services, taskManagers, graph } = this.#parts;
     const { checkpointId, timestampMillis } = effect;
-    const byLocation = new TaskExecutorTable<ExecutionAttemptID[]>();
-    for (const attemptId of effect.attemptIds) {
-      const location = graph.execution(attemptId)?.slot?.location;
-      if (location === undefined) continue;
-      const attemptIds = byLocation.get(location) ?? [];
-      attemptIds.push(attemptId);
-      byLocation.set(location, attemptIds);
-    }
+    const byLocation = groupByTaskExecutor(effect.attemptIds, (attemptId) => graph.slotOf(attemptId)?.location);
     for (const location of byLocation.keys()) {
       const attemptIds = byLocation.get(location) ?? [];
       const gateway = taskManagers.get(location)?.gateway;

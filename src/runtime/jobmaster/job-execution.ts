@@ -104,7 +104,7 @@ export class JobExecution {
     this.#tasks = new TaskOperations(services, taskManagers, {
       onDeployed: (attemptIds) => this.handle({ kind: "deployment-acknowledged", attemptIds }),
       onDeploymentFailed: (attemptId, failure) => this.handle({ kind: "attempt-failed", attemptId, failure }),
-      onCancelFailed: (execution, reachable) => this.#onCancelFailed(execution, reachable),
+      onCancelFailed: (attemptId, slot, reachable) => this.#onCancelFailed(attemptId, slot, reachable),
     });
   }
 
@@ -289,13 +289,12 @@ export class JobExecution {
         this.#parts.storage.endSleep();
         return this.#tasks.deploy(
           createTaskDeployments(this.graph, effect.attemptIds, this.#restoreOf),
-          (attemptId) => this.graph.execution(attemptId)?.state === "DEPLOYING",
+          (attemptId) => this.graph.stateOf(attemptId) === "DEPLOYING",
         );
       case "cancel-tasks":
         return this.#tasks.cancel(
-          effect.attemptIds
-            .map((attemptId) => this.graph.execution(attemptId))
-            .filter((execution) => execution !== undefined),
+          effect.attemptIds.filter((attemptId) => this.graph.stateOf(attemptId) !== undefined),
+          (attemptId) => this.graph.slotOf(attemptId),
         );
       case "schedule-restart": {
         const { restartId, delayMillis } = effect;
@@ -337,9 +336,8 @@ export class JobExecution {
     if (allSourcesAtEnd(this.graph)) checkpointing.handle({ kind: "end-of-data" });
   }
 
-  #onCancelFailed(execution: Execution, reachable: boolean): void {
-    const { attemptId, slot, state } = execution;
-    const current = this.graph.execution(attemptId) === execution && state === "CANCELING";
+  #onCancelFailed(attemptId: ExecutionAttemptID, slot: AssignedSlot | undefined, reachable: boolean): void {
+    const current = this.graph.stateOf(attemptId) === "CANCELING";
     this.handle({ kind: "cancel-failed", attemptId });
     // A late answer about an attempt that ended otherwise: its slot may have a later one's tasks by now.
     if (reachable || slot === undefined || !current) return;

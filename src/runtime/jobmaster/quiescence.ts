@@ -73,7 +73,7 @@ export class Quiescence {
   #forgetOthers(graph: ExecutionGraph): void {
     for (const attempts of [this.#idle, this.#records]) {
       for (const attemptId of attempts.keys()) {
-        if (graph.execution(attemptId) === undefined) attempts.delete(attemptId);
+        if (graph.stateOf(attemptId) === undefined) attempts.delete(attemptId);
       }
     }
   }

@@ -213,7 +213,7 @@ export class RunningJob {
 
   /** @returns false if the attempt is unknown: it must end itself (DEP-07). */
   updateTask(update: TaskExecutionState): boolean {
-    if (this.#execution.graph.execution(update.attemptId) === undefined) return false;
+    if (this.#execution.graph.stateOf(update.attemptId) === undefined) return false;
     this.#execution.handle({ kind: "task-updated", update });
     return true;
   }
@@ -267,7 +267,7 @@ export class RunningJob {
     }
     const strays = tasks
       .map(({ attemptId }) => attemptId)
-      .filter((id) => this.#execution.graph.execution(id) === undefined);
+      .filter((id) => this.#execution.graph.stateOf(id) === undefined);
     this.#execution.endStrayTasks(resourceId, strays);
     return true;
   }
@@ -339,7 +339,7 @@ export class RunningJob {
       this.#execution.handle({ kind: "attempt-failed", attemptId, failure });
     }
     if (this.isReconciling) return;
-    const strays = payload.deployed.filter((attemptId) => graph.execution(attemptId) === undefined);
+    const strays = payload.deployed.filter((attemptId) => graph.stateOf(attemptId) === undefined);
     this.#execution.endStrayTasks(resourceId, strays);
     this.#considerSleep(payload);
   }

@@ -3,6 +3,7 @@ import { minutes } from "../../common/duration.ts";
 import type { ExecutionAttemptID } from "../../common/ids.ts";
 import { SluiceException } from "../../common/exceptions.ts";
 import type { AssignedSlot, SlotAssignment } from "../executiongraph/execution.ts";
+import { placeOf } from "../messages/execution-attempt-id.ts";
 import { isTerminalExecutionState } from "../messages/execution-state.ts";
 import { serializeThrowable, type SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { SchedulerState } from "../scheduler/scheduler-state.ts";
@@ -127,7 +128,7 @@ export class SlotRequests {
   #subtasksOf(attemptIds: readonly ExecutionAttemptID[]): readonly number[] {
     const { graph } = this.#parts.state;
     const needed: boolean[] = [];
-    for (const attemptId of attemptIds) needed[graph.execution(attemptId)?.subtaskIndex ?? 0] = true;
+    for (const attemptId of attemptIds) needed[graph.places.subtaskIndexAt(placeOf(attemptId))] = true;
     const subtasks: number[] = [];
     // Holes are left out.
     needed.forEach((_, subtask) => subtasks.push(subtask));

@@ -1,11 +1,10 @@
 import { fromErrorData, SluiceException } from "../../common/exceptions.ts";
 import type { ExecutionAttemptID, ResourceID } from "../../common/ids.ts";
 import { isUndelivered } from "../../rpc/heartbeat/heartbeat-monitor.ts";
-import type { Execution } from "../executiongraph/execution.ts";
+import type { AssignedSlot } from "../executiongraph/execution.ts";
 import { serializeThrowable, type SerializedThrowable } from "../messages/serialized-throwable.ts";
 import type { TaskDeploymentBatch, TaskRefusal } from "../messages/task-deployment-batch.ts";
 import type { TaskDeployment } from "../scheduler/task-deployment.ts";
-import type { TaskExecutorGateway } from "../taskexecutor/task-executor-gateway.ts";
 import type { JobMasterServices } from "./job-master-services.ts";
 import type { TaskManagerTracker } from "./task-manager-tracker.ts";
 
@@ -16,7 +15,7 @@ export interface TaskOperationsListener {
   onDeployed(attemptIds: readonly ExecutionAttemptID[]): void;
   onDeploymentFailed(attemptId: ExecutionAttemptID, failure: SerializedThrowable): void;
   /** @param reachable whether its TaskExecutor answered at all; if not, its slot is not to be trusted. */
-  onCancelFailed(execution: Execution, reachable: boolean): void;
+  onCancelFailed(attemptId: ExecutionAttemptID, slot: AssignedSlot | undefined, reachable: boolean): void;
 }
 
 /** Deploys and cancels tasks on TaskExecutors. */
@@ -81,28 +80,26 @@ export class TaskOperations {
     }
   }
 
-  cancel(executions: readonly Execution[]): void {
-    for (const execution of executions) {
-      const gateway =
-        execution.slot === undefined ? undefined : this.#taskManagers.get(execution.slot.location)?.gateway;
-      if (gateway === undefined) this.#services.executor.execute(() => this.#gaveUp(execution, false));
-      else this.#tryCancel(execution, gateway, 1);
-    }
+  /** @param slotOf where an attempt is to run. */
+  cancel(
+    attemptIds: readonly ExecutionAttemptID[],
+    slotOf: (attemptId: ExecutionAttemptID) => AssignedSlot | undefined,
+  ): void {
+    for (const attemptId of attemptIds) this.#tryCancel(attemptId, slotOf(attemptId), 1);
   }
 
-  #tryCancel(execution: Execution, gateway: TaskExecutorGateway, attempt: number): void {
-    this.#services.whenSettled(
-      gateway.cancelTask(execution.attemptId, this.#services.jobMasterId),
-      () => undefined,
-      (error) => {
-        if (attempt < CANCEL_TRIES) this.#tryCancel(execution, gateway, attempt + 1);
-        else this.#gaveUp(execution, !isUndelivered(error));
-      },
-    );
+  #tryCancel(attemptId: ExecutionAttemptID, slot: AssignedSlot | undefined, tries: number): void {
+    const gateway = slot === undefined ? undefined : this.#taskManagers.get(slot.location)?.gateway;
+    const gaveUp = (reachable: boolean): undefined => this.#gaveUp(attemptId, slot, reachable);
+    if (gateway === undefined) return this.#services.executor.execute(() => gaveUp(false));
+    this.#services.whenSettled(gateway.cancelTask(attemptId, this.#services.jobMasterId), ignore, (error) => {
+      if (tries < CANCEL_TRIES) this.#tryCancel(attemptId, slot, tries + 1);
+      else gaveUp(!isUndelivered(error));
+    });
   }
 
-  #gaveUp(execution: Execution, reachable: boolean): undefined {
-    this.#listener.onCancelFailed(execution, reachable);
+  #gaveUp(attemptId: ExecutionAttemptID, slot: AssignedSlot | undefined, reachable: boolean): undefined {
+    this.#listener.onCancelFailed(attemptId, slot, reachable);
   }
 }
 

@@ -22,6 +22,13 @@ export const EXECUTION_STATES = [
 ] as const;
 export type ExecutionState = (typeof EXECUTION_STATES)[number];
 
+const CODES = Object.fromEntries(EXECUTION_STATES.map((state, code) => [state, code]));
+
+/** The state's index in {@link EXECUTION_STATES}. */
+export function codeOfState(state: ExecutionState): number {
+  return CODES[state] ?? 0;
+}
+
 export function isTerminalExecutionState(state: ExecutionState): state is "FINISHED" | "CANCELED" | "FAILED" {
   return state === "FINISHED" || state === "CANCELED" || state === "FAILED";
 }

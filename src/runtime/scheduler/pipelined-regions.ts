@@ -1,4 +1,4 @@
-import type { JobVertexID } from "../../common/ids.ts";
+import { SubtaskPlaces } from "../executiongraph/subtask-places.ts";
 import type { JobGraph } from "../jobgraph/job-graph.ts";
 
 /**
@@ -9,28 +9,25 @@ import type { JobGraph } from "../jobgraph/job-graph.ts";
  */
 export class PipelinedRegions {
   readonly count: number;
-  readonly #firstSubtask = new Map<JobVertexID, number>();
   readonly #regionOf: Uint32Array;
 
   /** Linear in the subtasks and edges, whatever the number of channels. */
   constructor(jobGraph: JobGraph) {
-    let size = 0;
-    for (const { id, parallelism } of jobGraph.vertices) {
-      this.#firstSubtask.set(id, size);
-      size += parallelism;
-    }
+    const places = new SubtaskPlaces(jobGraph.vertices);
+    const { size, vertices } = places;
     const joined = new DisjointSets(size);
-    for (const { id, parallelism, inputs } of jobGraph.vertices) {
-      const first = this.#firstOf(id);
+    for (const [index, { parallelism, inputs }] of vertices.entries()) {
+      const first = places.firstOf(index);
       for (const { source, shipStrategy } of inputs) {
-        const producer = this.#firstOf(source);
+        const producing = vertices.findIndex(({ id }) => id === source);
+        const producer = places.firstOf(producing);
         if (shipStrategy === "FORWARD") {
-          for (let index = 0; index < parallelism; index += 1) joined.join(producer + index, first + index);
+          for (let subtask = 0; subtask < parallelism; subtask += 1) joined.join(producer + subtask, first + subtask);
         } else {
           // All-to-all: every producer has a channel to the first consumer, and it to none but them.
-          const producers = this.#parallelismOf(jobGraph, source);
-          for (let index = 0; index < producers; index += 1) joined.join(producer + index, first);
-          for (let index = 1; index < parallelism; index += 1) joined.join(producer, first + index);
+          const end = places.firstOf(producing + 1);
+          for (let place = producer; place < end; place += 1) joined.join(place, first);
+          for (let subtask = 1; subtask < parallelism; subtask += 1) joined.join(producer, first + subtask);
         }
       }
     }
@@ -48,14 +45,6 @@ export class PipelinedRegions {
   /** The region of a subtask. */
   of({ place }: { readonly place: number }): number {
     return this.#regionOf[place] ?? 0;
-  }
-
-  #firstOf(id: JobVertexID): number {
-    return this.#firstSubtask.get(id) ?? 0;
-  }
-
-  #parallelismOf(jobGraph: JobGraph, id: JobVertexID): number {
-    return jobGraph.vertices.find((vertex) => vertex.id === id)?.parallelism ?? 0;
   }
 }
 

@@ -73,7 +73,7 @@ export function decide(
       return decideFailover(state, { failed, canceled, cause: input.failure }, environment);
     }
     case "deployment-acknowledged": {
-      const attemptIds = input.attemptIds.filter((attemptId) => graph.execution(attemptId) !== undefined);
+      const attemptIds = input.attemptIds.filter((attemptId) => graph.stateOf(attemptId) !== undefined);
       return attemptIds.length === 0 ? NOTHING : { events: [{ kind: input.kind, attemptIds }], effects: [] };
     }
     case "task-updated":

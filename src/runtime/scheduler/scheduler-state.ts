@@ -1,5 +1,6 @@
 import type { ExecutionAttemptID } from "../../common/ids.ts";
 import type { ExecutionGraph } from "../executiongraph/execution-graph.ts";
+import { placeOf } from "../messages/execution-attempt-id.ts";
 import { isTerminalExecutionState } from "../messages/execution-state.ts";
 import type { SerializedThrowable } from "../messages/serialized-throwable.ts";
 import { PipelinedRegions } from "./pipelined-regions.ts";
@@ -55,7 +56,7 @@ export class SchedulerState {
     if (this.#requesting === this.graph.counts.SCHEDULED) return this.#slotRequests;
     this.#requesting = 0;
     for (const [slotRequestId, attemptIds] of this.#slotRequests) {
-      const waiting = attemptIds.filter((attemptId) => this.graph.execution(attemptId)?.state === "SCHEDULED");
+      const waiting = attemptIds.filter((attemptId) => this.graph.stateOf(attemptId) === "SCHEDULED");
       if (waiting.length === 0) this.#slotRequests.delete(slotRequestId);
       else if (waiting.length < attemptIds.length) this.#slotRequests.set(slotRequestId, waiting);
       this.#requesting += waiting.length;
@@ -153,7 +154,6 @@ export class SchedulerState {
   }
 
   #regionOf(attemptId: ExecutionAttemptID): number {
-    const execution = this.graph.execution(attemptId);
-    return execution === undefined ? 0 : this.regions.of(execution);
+    return this.regions.of({ place: placeOf(attemptId) });
   }
 }

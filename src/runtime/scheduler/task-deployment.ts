@@ -1,8 +1,8 @@
 import { SluiceException } from "../../common/exceptions.ts";
 import type { ExecutionAttemptID, JobVertexID, ResourceID } from "../../common/ids.ts";
-import type { ExecutionGraph, ExecutionJobVertex } from "../executiongraph/execution-graph.ts";
+import type { ExecutionGraph } from "../executiongraph/execution-graph.ts";
 import type { AssignedSlot, Execution } from "../executiongraph/execution.ts";
-import { TaskExecutorTable } from "../executiongraph/task-executor-table.ts";
+import { groupByTaskExecutor } from "../executiongraph/task-executor-table.ts";
 import type { IntermediateDataSet, JobEdge, JobVertex } from "../jobgraph/job-graph.ts";
 import type {
   DeployedEdge,
@@ -33,10 +33,15 @@ export function* createTaskDeployments(
 ): Generator<TaskDeployment> {
   const { jobId, name: jobName, module, hash: graphHash, configuration } = graph.jobGraph;
   const vertices = new DeployedVertices(graph);
-  const byLocation = executionsByLocation(graph, attemptIds);
+  const byLocation = groupByTaskExecutor(attemptIds, (attemptId) => {
+    const execution = graph.execution(attemptId);
+    return execution === undefined ? undefined : slotOf(execution).location;
+  });
   for (const location of byLocation.keys()) {
     const deployed: DeployedVertex[] = [];
-    const tasks = (byLocation.get(location) ?? []).map((execution) => {
+    const tasks = (byLocation.get(location) ?? []).flatMap((attemptId) => {
+      const execution = graph.execution(attemptId);
+      if (execution === undefined) return [];
       const vertex = vertices.of(execution.vertex);
       if (deployed.at(-1) !== vertex) deployed.push(vertex);
       const { allocationId } = slotOf(execution);
@@ -44,23 +49,6 @@ export function* createTaskDeployments(
     });
     yield { location, batch: { jobId, jobName, module, graphHash, configuration, vertices: deployed, tasks } };
   }
-}
-
-/** Each one's in the order they are given in. */
-function executionsByLocation(
-  graph: ExecutionGraph,
-  attemptIds: readonly ExecutionAttemptID[],
-): TaskExecutorTable<Execution[]> {
-  const byLocation = new TaskExecutorTable<Execution[]>();
-  for (const attemptId of attemptIds) {
-    const execution = graph.execution(attemptId);
-    if (execution === undefined) continue;
-    const { location } = slotOf(execution);
-    const here = byLocation.get(location);
-    if (here === undefined) byLocation.set(location, [execution]);
-    else here.push(execution);
-  }
-  return byLocation;
 }
 
 function taskOf(
@@ -74,12 +62,12 @@ function taskOf(
 
 /** What deployments say of the vertices, each made when it is first asked for. */
 class DeployedVertices {
-  readonly #vertices = new Map<JobVertexID, ExecutionJobVertex>();
+  readonly #graph: ExecutionGraph;
   readonly #deployed = new Map<JobVertex, DeployedVertex>();
   readonly #locations = new Map<JobVertexID, SubtaskLocations>();
 
   constructor(graph: ExecutionGraph) {
-    for (const vertex of graph.vertices) this.#vertices.set(vertex.jobVertex.id, vertex);
+    this.#graph = graph;
   }
 
   of(vertex: JobVertex): DeployedVertex {
@@ -103,22 +91,26 @@ class DeployedVertices {
     other: JobVertexID,
     { id, shipStrategy }: Pick<IntermediateDataSet, "id"> & Pick<JobEdge, "shipStrategy">,
   ): DeployedEdge {
-    const { executions = [], jobVertex } = this.#vertices.get(other) ?? {};
-    const edge = { dataSet: id, first: executions[0]?.place ?? 0, maxParallelism: jobVertex?.maxParallelism ?? 0 };
-    return shipStrategy === "FORWARD" ? edge : { ...edge, locations: this.#locationsOf(other, executions) };
+    const { places } = this.#graph;
+    const index = places.vertices.findIndex((vertex) => vertex.id === other);
+    const { maxParallelism = 0 } = places.vertices[index] ?? {};
+    const edge = { dataSet: id, first: places.firstOf(index), maxParallelism };
+    return shipStrategy === "FORWARD" ? edge : { ...edge, locations: this.#locationsOf(other, index) };
   }
 
-  #locationsOf(id: JobVertexID, executions: readonly Execution[]): SubtaskLocations {
+  #locationsOf(id: JobVertexID, vertexIndex: number): SubtaskLocations {
     const known = this.#locations.get(id);
     if (known !== undefined) return known;
+    const { places } = this.#graph;
+    const end = places.firstOf(vertexIndex + 1);
     const locations: (readonly [ResourceID, number])[] = [];
-    let start = 0;
-    for (const [index, execution] of executions.entries()) {
-      const { location } = slotOf(execution);
-      const next = executions[index + 1];
-      if (next !== undefined && slotOf(next).location === location) continue;
-      locations.push([location, index + 1 - start]);
-      start = index + 1;
+    let start = places.firstOf(vertexIndex);
+    while (start < end) {
+      const { location } = slotOf(this.#graph.executionAt(start));
+      let next = start + 1;
+      while (next < end && slotOf(this.#graph.executionAt(next)).location === location) next += 1;
+      locations.push([location, next - start]);
+      start = next;
     }
     this.#locations.set(id, locations);
     return locations;

@@ -14,9 +14,7 @@ function planOf(probe: SchedulerProbe) {
   if (result.kind === "refused") return result.detail;
   return {
     trigger: result.plan.trigger.map((attemptId) => probe.attempts.indexOf(attemptId)),
-    waitFor: result.plan.waitFor.entries.flatMap((execution) =>
-      execution === undefined ? [] : [probe.attempts.indexOf(execution.attemptId)],
-    ),
+    waitFor: [...probe.attempts.keys()].filter((index) => result.plan.waitFor.has(probe.attempt(index))),
   };
 }
 

@@ -2,9 +2,10 @@ import { describe, expect, it } from "vitest";
 import { brandId, type AllocationID, type ExecutionAttemptID, type ResourceID } from "../../../src/common/ids.ts";
 import { ExecutionGraph } from "../../../src/runtime/executiongraph/execution-graph.ts";
 import { jobDetailsOf, snapshotExecutionGraph } from "../../../src/runtime/executiongraph/execution-graph-snapshot.ts";
-import type { AssignedSlot } from "../../../src/runtime/executiongraph/execution.ts";
+import type { AssignedSlot, Execution } from "../../../src/runtime/executiongraph/execution.ts";
 import { attemptIdOf, type AttemptBatch } from "../../../src/runtime/messages/execution-attempt-id.ts";
 import { serializeThrowable } from "../../../src/runtime/messages/serialized-throwable.ts";
+import { NO_METRICS } from "../../../src/runtime/messages/task-metrics.ts";
 import { testingJobGraph } from "./testing-job-graph.ts";
 
 /** `a0` is of batch a at place 0: two subtasks of the first vertex, then one of the second. */
@@ -14,6 +15,15 @@ function attempt(name: string): ExecutionAttemptID {
 
 function idsOf(graph: ExecutionGraph): readonly ExecutionAttemptID[] {
   return graph.executions().map(({ attemptId }) => attemptId);
+}
+
+/** Everything that is told of it. */
+function shownOf(execution: Execution | undefined) {
+  if (execution === undefined) return undefined;
+  const { attemptId, attemptNumber, vertex, subtaskIndex, place, state, slot } = execution;
+  const { deploymentAcknowledged, failure, metrics, endOfData } = execution;
+  const identity = { attemptId, attemptNumber, vertex: vertex.name, subtaskIndex, place };
+  return { ...identity, state, slot, deploymentAcknowledged, failure, metrics, endOfData };
 }
 
 function graphOfThree(): ExecutionGraph {
@@ -51,6 +61,53 @@ describe("ExecutionGraph", () => {
     });
     expect(graph.executions().map(({ slot }) => slot?.allocationId)).toEqual(["slot0", "slot1", "slot0"]);
     expect(graph.executionsOn(brandId("te0")).map(({ attemptId }) => attemptId)).toEqual(["a0", "a2"].map(attempt));
+    expect(graph.slotOf(attempt("a1"))).toEqual(slotOf(1));
+    expect(graph.slotOf(attempt("b1"))).toBeUndefined();
+  });
+
+  it("says what is on a TaskExecutor as of the last change of slots", () => {
+    const graph = graphOfThree();
+    const te = brandId<ResourceID>("te0");
+    const slot = { allocationId: brandId<AllocationID>("slot0"), location: te };
+    const here = (): readonly ExecutionAttemptID[] => graph.executionsOn(te).map(({ attemptId }) => attemptId);
+    expect(here()).toEqual([]);
+    graph.apply({ kind: "slots-assigned", attemptIds: idsOf(graph), slots: [slot, slot] });
+    expect(here()).toEqual(["a0", "a1", "a2"].map(attempt));
+    graph.apply({ kind: "executions-changed", attemptIds: [attempt("a1")], state: "FAILED", nowMillis: 109 });
+    graph.apply({ kind: "executions-reset", attemptNumber: 0, attemptIds: [attempt("c1")], nowMillis: 110 });
+    expect(here()).toEqual(["a0", "a2"].map(attempt));
+    graph.apply({ kind: "executions-changed", attemptIds: [attempt("c1")], state: "SCHEDULED", nowMillis: 111 });
+    const attempts = [{ attemptId: attempt("e1"), attemptNumber: 0, slot, endOfData: false }];
+    graph.apply({ kind: "executions-adopted", attempts, nowMillis: 112 });
+    expect(here()).toEqual(["a0", "e1", "a2"].map(attempt));
+  });
+
+  it("tells nothing more of an attempt than its name once another one has its place", () => {
+    const graph = graphOfThree();
+    const old = graph.execution(attempt("a1"));
+    graph.apply({ kind: "executions-changed", attemptIds: [attempt("a1")], state: "FAILED", nowMillis: 109 });
+    expect(old?.state).toBe("FAILED");
+    graph.apply({ kind: "executions-reset", attemptNumber: 0, attemptIds: [attempt("c1")], nowMillis: 110 });
+    expect(old).toMatchObject({ attemptId: attempt("a1"), place: 1, subtaskIndex: 1 });
+    for (const field of ["state", "slot", "attemptNumber", "failure", "metrics", "endOfData"] as const) {
+      expect(() => old?.[field]).toThrow(`attempt ${attempt("a1")} is not in the graph any more`);
+    }
+  });
+
+  it("begins a new attempt without anything of the one before", () => {
+    const graph = graphOfThree();
+    const [before] = graph.executions();
+    const fresh = { ...shownOf(before), attemptId: attempt("c0"), attemptNumber: 1 };
+    const slot = { allocationId: brandId<AllocationID>("slot0"), location: brandId<ResourceID>("te0") };
+    graph.apply({ kind: "slots-assigned", attemptIds: [attempt("a0")], slots: [slot] });
+    graph.apply({ kind: "deployment-acknowledged", attemptIds: [attempt("a0")] });
+    graph.apply({ kind: "end-of-data", attemptIds: [attempt("a0")] });
+    graph.apply({ kind: "metrics-reported", attemptId: attempt("a0"), metrics: { ...NO_METRICS, recordsIn: 3 } });
+    const failure = serializeThrowable(new Error("gone"));
+    graph.apply({ kind: "executions-changed", attemptIds: [attempt("a0")], state: "FAILED", nowMillis: 109, failure });
+    graph.apply({ kind: "executions-reset", attemptNumber: 0, attemptIds: [attempt("c0")], nowMillis: 110 });
+    expect(shownOf(graph.execution(attempt("c0")))).toEqual(fresh);
+    expect(graph.vertices[0]?.executions.map((execution) => graph.stateTimestampsOf(execution).FAILED)).toEqual([0, 0]);
   });
 
   it("forgets the attempts of before a reset and refuses one while an attempt lives", () => {
