@@ -20,6 +20,7 @@ import type { CompletedCheckpoint, SubtaskSnapshot } from "./completed-checkpoin
 const MAGIC = new TextEncoder().encode("SLCM");
 const VERSION = 1;
 const PREFIX_BYTES = 12;
+const SUBTASKS_PER_PIECE = 1_000;
 
 const HandleHead = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("inline"), offset: z.int().nonnegative(), length: z.int().nonnegative() }),
@@ -32,68 +33,95 @@ const SubtaskHead = z.object({
   state: HandleHead.optional(),
 });
 
+const VertexHead = z.object({
+  jobVertexId: z.string(),
+  operators: z.array(z.object({ id: z.string(), name: z.string(), stateful: z.boolean() })),
+  parallelism: z.int().positive(),
+  maxParallelism: z.int().positive(),
+  subtasks: z.array(SubtaskHead),
+});
+
 const MetadataHead = z.object({
   checkpointId: z.int().positive(),
   savepoint: z.boolean().exactOptional(),
   triggerTimestampMillis: z.number(),
   completionTimestampMillis: z.number(),
   stateSize: z.int().nonnegative(),
-  vertices: z.array(
-    z.object({
-      jobVertexId: z.string(),
-      operators: z.array(z.object({ id: z.string(), name: z.string(), stateful: z.boolean() })),
-      parallelism: z.int().positive(),
-      maxParallelism: z.int().positive(),
-      subtasks: z.array(SubtaskHead),
-    }),
-  ),
+  vertices: z.array(VertexHead),
   producers: z.array(z.object({ inlet: z.string(), id: z.string(), sequence: z.int() })).exactOptional(),
 });
 
+/** Never all of the head at once but as bytes: of a wide job it is many megabytes, as text and as objects some times as many. */
 export function encodeCheckpointMetadata(checkpoint: CompletedCheckpoint): Uint8Array {
+  const encoder = new TextEncoder();
   const body: Uint8Array[] = [];
+  const head: Uint8Array[] = [];
+  for (const piece of headPieces(checkpoint, body)) head.push(encoder.encode(piece));
+  const headLength = lengthOf(head);
+  const bytes = new Uint8Array(PREFIX_BYTES + headLength + lengthOf(body));
+  const view = new DataView(bytes.buffer);
+  bytes.set(MAGIC, 0);
+  view.setUint32(4, VERSION, true);
+  view.setUint32(8, headLength, true);
+  let position = PREFIX_BYTES;
+  for (const parts of [head, body]) {
+    for (const part of parts) {
+      bytes.set(part, position);
+      position += part.byteLength;
+    }
+  }
+  return bytes;
+}
+
+/** The JSON of a {@link MetadataHead}. @param body takes the inline state, part by part. */
+function* headPieces(checkpoint: CompletedCheckpoint, body: Uint8Array[]): Generator<string> {
+  const { checkpointId, savepoint, triggerTimestampMillis, completionTimestampMillis, stateSize, vertices, producers } =
+    checkpoint;
+  const first: Omit<z.infer<typeof MetadataHead>, "vertices" | "producers"> = {
+    checkpointId,
+    ...(savepoint === undefined ? {} : { savepoint }),
+    triggerTimestampMillis,
+    completionTimestampMillis,
+    stateSize,
+  };
+  yield `${JSON.stringify(first).slice(0, -1)},"vertices":[`;
+  const handleHead = handleHeads(body);
+  for (const [index, { jobVertexId, operators, parallelism, maxParallelism, subtasks }] of vertices.entries()) {
+    const vertex: Omit<z.infer<typeof VertexHead>, "subtasks"> = {
+      jobVertexId,
+      operators: operators.map(({ id, name, stateful }) => ({ id, name, stateful })),
+      parallelism,
+      maxParallelism,
+    };
+    yield `${index === 0 ? "" : ","}${JSON.stringify(vertex).slice(0, -1)},"subtasks":[`;
+    for (let start = 0; start < subtasks.length; start += SUBTASKS_PER_PIECE) {
+      const piece = subtasks
+        .slice(start, start + SUBTASKS_PER_PIECE)
+        .map(({ finished, sourcePosition, state }): z.infer<typeof SubtaskHead> => ({
+          finished,
+          ...(sourcePosition === undefined ? {} : { sourcePosition }),
+          ...(state === undefined ? {} : { state: handleHead(state) }),
+        }));
+      yield `${start === 0 ? "" : ","}${JSON.stringify(piece).slice(1, -1)}`;
+    }
+    yield "]}";
+  }
+  yield producers === undefined ? "]}" : `],"producers":${JSON.stringify(producers)}}`;
+}
+
+function handleHeads(body: Uint8Array[]): (state: StateHandle) => z.infer<typeof HandleHead> {
   let bodyLength = 0;
-  const handleHead = (state: StateHandle): z.infer<typeof HandleHead> => {
+  return (state) => {
     if (state.kind === "object") return { kind: "object", key: state.key, size: state.size };
     const offset = bodyLength;
     body.push(state.bytes);
     bodyLength += state.bytes.byteLength;
     return { kind: "inline", offset, length: state.bytes.byteLength };
   };
-  const { checkpointId, savepoint, triggerTimestampMillis, completionTimestampMillis, stateSize, producers } =
-    checkpoint;
-  const head: z.infer<typeof MetadataHead> = {
-    checkpointId,
-    ...(savepoint === undefined ? {} : { savepoint }),
-    triggerTimestampMillis,
-    completionTimestampMillis,
-    stateSize,
-    vertices: checkpoint.vertices.map(({ jobVertexId, operators, parallelism, maxParallelism, subtasks }) => ({
-      jobVertexId,
-      operators: operators.map(({ id, name, stateful }) => ({ id, name, stateful })),
-      parallelism,
-      maxParallelism,
-      subtasks: subtasks.map(({ finished, sourcePosition, state }) => ({
-        finished,
-        ...(sourcePosition === undefined ? {} : { sourcePosition }),
-        ...(state === undefined ? {} : { state: handleHead(state) }),
-      })),
-    })),
-    ...(producers === undefined ? {} : { producers: [...producers] }),
-  };
-  const headBytes = new TextEncoder().encode(JSON.stringify(head));
-  const bytes = new Uint8Array(PREFIX_BYTES + headBytes.byteLength + bodyLength);
-  const view = new DataView(bytes.buffer);
-  bytes.set(MAGIC, 0);
-  view.setUint32(4, VERSION, true);
-  view.setUint32(8, headBytes.byteLength, true);
-  bytes.set(headBytes, PREFIX_BYTES);
-  let position = PREFIX_BYTES + headBytes.byteLength;
-  for (const part of body) {
-    bytes.set(part, position);
-    position += part.byteLength;
-  }
-  return bytes;
+}
+
+function lengthOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((length, part) => length + part.byteLength, 0);
 }
 
 /** @throws SluiceException SERIALIZATION saying what is wrong with the bytes. */

@@ -72,6 +72,7 @@ export function completeCheckpoint(
 
 function subtaskSnapshot({ state, metrics }: Partial<AcknowledgeCheckpoint> = {}): SubtaskSnapshot {
   const sourcePosition = metrics?.sourcePosition;
+  if (sourcePosition === undefined && state !== undefined) return { finished: false, state };
   return {
     finished: false,
     ...(state === undefined ? {} : { state }),

@@ -95,6 +95,21 @@ describe("checkpoint metadata, format 1", () => {
     );
   });
 
+  it("gives back a wide job's, whose head is written piece by piece", () => {
+    const wide = (parallelism: number): CompletedCheckpoint["vertices"][number] => ({
+      jobVertexId: brandId<JobVertexID>(`of ${parallelism}`),
+      operators: [],
+      parallelism,
+      maxParallelism: 4_096,
+      subtasks: Array.from({ length: parallelism }, (_, index) => ({
+        finished: index % 3 === 0,
+        ...(index % 2 === 0 ? {} : { state: { kind: "inline", bytes: Uint8Array.of(index & 0xff) } as const }),
+      })),
+    });
+    const checkpoint = { ...CHECKPOINT, vertices: [999, 1_000, 1_001, 2_500].map(wide) };
+    expect(decodeCheckpointMetadata(encodeCheckpointMetadata(checkpoint))).toEqual(checkpoint);
+  });
+
   it.each([
     ["no bytes", () => new Uint8Array(0), "does not begin with SLCM"],
     ["another file", () => new TextEncoder().encode("PNG and so on and on"), "does not begin with SLCM"],
