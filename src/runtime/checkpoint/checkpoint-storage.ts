@@ -4,7 +4,7 @@ import { jobPrefix } from "../blob/job-object-store.ts";
 import type { ObjectStore } from "../blob/object-store.ts";
 import type { StateHandle } from "../messages/state-handle.ts";
 import { decodeCheckpointMetadata, encodeCheckpointMetadata } from "./checkpoint-metadata.ts";
-import type { CompletedCheckpoint, StoredCheckpoint } from "./completed-checkpoint.ts";
+import { isCheckpointOf, type CompletedCheckpoint, type StoredCheckpoint } from "./completed-checkpoint.ts";
 import { METADATA, SnapshotLocation } from "./snapshot-location.ts";
 
 /** Where a stored checkpoint lies: what the JobMaster's row about it holds. */
@@ -69,8 +69,8 @@ export class CheckpointStorage {
   }
 
   /** Whether it is a checkpoint of this very job; a savepoint is nobody's. */
-  owns({ pointer }: CheckpointPointer): boolean {
-    return pointer.startsWith(this.#prefix);
+  owns(stored: CheckpointPointer): boolean {
+    return isCheckpointOf(this.#prefix, stored);
   }
 
   async discard(stateKeys: readonly string[], pointers: readonly string[]): Promise<void> {
@@ -100,7 +100,7 @@ export class CheckpointStorage {
 
   /** Keys as this job's tasks name them, wherever the metadata lies. */
   async #resolve(checkpoint: CompletedCheckpoint, pointer: string): Promise<CompletedCheckpoint> {
-    if (pointer.startsWith(this.#prefix)) return checkpoint;
+    if (isCheckpointOf(this.#prefix, { pointer })) return checkpoint;
     const location = SnapshotLocation.parse(pointer.slice(this.#clusterPrefix.length));
     return mapHandles(checkpoint, async (handle) => {
       if (handle.key.startsWith(RELATIVE)) {

@@ -59,6 +59,11 @@ export interface StoredCheckpoint extends CompletedCheckpoint {
   readonly unclaimed?: boolean;
 }
 
+/** Whether it is a checkpoint of the job whose objects begin with `prefix`; a savepoint is nobody's. */
+export function isCheckpointOf(prefix: string, { pointer }: Pick<StoredCheckpoint, "pointer">): boolean {
+  return pointer.startsWith(prefix);
+}
+
 /** Records all sources together had read. */
 export function sourcePositionOf(checkpoint: CompletedCheckpoint): number {
   let position = 0;

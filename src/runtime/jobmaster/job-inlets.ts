@@ -2,7 +2,7 @@ import * as z from "zod";
 import { SluiceException } from "../../common/exceptions.ts";
 import type { EndpointStorage } from "../../rpc/ports/storage.ts";
 import type { ObjectStore } from "../blob/object-store.ts";
-import type { CompletedCheckpoint, StoredCheckpoint } from "../checkpoint/completed-checkpoint.ts";
+import { isCheckpointOf, type CompletedCheckpoint, type StoredCheckpoint } from "../checkpoint/completed-checkpoint.ts";
 import type { JobGraph, JobVertex } from "../jobgraph/job-graph.ts";
 import {
   inletKey,
@@ -109,7 +109,8 @@ export class JobInlets {
 
   /** Whether the checkpoint has read all that was ever accepted, and nothing is about to be; one of another job has read none. */
   isDrained(checkpoint: StoredCheckpoint | undefined): boolean {
-    return this.#isAllIn(checkpoint?.pointer.startsWith(this.#parts.prefix) === true ? checkpoint : undefined);
+    const isOwn = checkpoint !== undefined && isCheckpointOf(this.#parts.prefix, checkpoint);
+    return this.#isAllIn(isOwn ? checkpoint : undefined);
   }
 
   /** The job's checkpoint with what each sender sent last, if it holds all that was accepted. */
@@ -130,7 +131,7 @@ export class JobInlets {
 
   /** Discards the batches that the newest checkpoint has read: no task starts from an older one. */
   discardRead(checkpoint: StoredCheckpoint | undefined): void {
-    if (checkpoint?.pointer.startsWith(this.#parts.prefix) !== true) return;
+    if (checkpoint === undefined || !isCheckpointOf(this.#parts.prefix, checkpoint)) return;
     if (checkpoint.checkpointId === this.#discardedFor) return;
     this.#discardedFor = checkpoint.checkpointId;
     const keys = [...this.#vertices].flatMap(([inlet, vertex]) => this.#discardReadOf(inlet, vertex, checkpoint));
