@@ -42,13 +42,6 @@ export function calculateCheckpointPlan(graph: ExecutionGraph): CheckpointPlanRe
   return { kind: "plan", plan: { trigger, waitFor, places } };
 }
 
-/** Whether all sources have emitted all their data, so that one more checkpoint ends the job (CP-29). */
-export function allSourcesAtEnd(graph: ExecutionGraph): boolean {
-  return graph.vertices
-    .filter(({ jobVertex }) => jobVertex.inputs.length === 0)
-    .every(({ executions }) => executions.every(({ endOfData, state }) => endOfData || state === "FINISHED"));
-}
-
 /** @param running of the vertices before `vertex`. */
 function runningProducers(
   { inputs }: JobVertex,

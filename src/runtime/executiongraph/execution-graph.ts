@@ -38,6 +38,10 @@ export class ExecutionGraph {
   readonly jobGraph: JobGraph;
   readonly places: SubtaskPlaces;
   readonly #executions: ExecutionTable;
+  /** Places of the subtasks without a producer. */
+  readonly #sources: readonly number[];
+  /** As many of them, from the first on, are known to be at their end. */
+  #sourcesAtEnd = 0;
   /** By TaskExecutor, until slots change. */
   #placesOn: TaskExecutorTable<number[]> | undefined;
   readonly #statusTimestamps: Record<JobStatus, number>;
@@ -51,6 +55,10 @@ export class ExecutionGraph {
     this.jobGraph = jobGraph;
     this.places = new SubtaskPlaces(jobGraph.vertices);
     this.#executions = new ExecutionTable(this.places);
+    this.#sources = jobGraph.vertices.flatMap(({ inputs, parallelism }, index) => {
+      const first = this.places.firstOf(index);
+      return inputs.length > 0 ? [] : Array.from({ length: parallelism }, (_, subtask) => first + subtask);
+    });
     this.#statusTimestamps = zeroPerStatus();
     this.#statusTimestamps.INITIALIZING = submittedMillis;
     this.#restarts = history?.restarts ?? NO_RESTARTS;
@@ -101,6 +109,18 @@ export class ExecutionGraph {
   get allTerminal(): boolean {
     const { FINISHED, CANCELED, FAILED } = this.counts;
     return FINISHED + CANCELED + FAILED === this.size;
+  }
+
+  /**
+   * Whether all sources have emitted all their data, so that one more checkpoint ends the job (CP-29). Linear in the sources over
+   * all calls together: one that is at its end stays there until its subtask is reset.
+   */
+  get allSourcesAtEnd(): boolean {
+    for (; this.#sourcesAtEnd < this.#sources.length; this.#sourcesAtEnd += 1) {
+      const place = this.#sources[this.#sourcesAtEnd] ?? 0;
+      if (this.#executions.ended[place] !== 1 && this.#executions.stateAt(place) !== "FINISHED") return false;
+    }
+    return true;
   }
 
   /** A current attempt; those of earlier restarts are unknown. */
@@ -230,6 +250,7 @@ export class ExecutionGraph {
       executions.attemptNumbers[place] = old === undefined ? attemptNumber : oldNumber + 1;
     }
     this.#placesOn = undefined;
+    this.#sourcesAtEnd = 0;
   }
 
   #adopt({ attempts, nowMillis }: ExecutionGraphEvent & { readonly kind: "executions-adopted" }): void {
@@ -248,6 +269,7 @@ export class ExecutionGraph {
       executions.acknowledged[place] = 1;
     }
     this.#placesOn = undefined;
+    this.#sourcesAtEnd = 0;
   }
 
   /** Of an attempt that is to come. */

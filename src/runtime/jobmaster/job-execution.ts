@@ -1,7 +1,6 @@
 import { milliseconds } from "../../common/duration.ts";
 import { SluiceException } from "../../common/exceptions.ts";
 import type { ExecutionAttemptID, JobVertexID, ResourceID } from "../../common/ids.ts";
-import { allSourcesAtEnd } from "../checkpoint/checkpoint-plan.ts";
 import { CheckpointStatsTracker } from "../checkpoint/checkpoint-stats-tracker.ts";
 import type { CheckpointStorage } from "../checkpoint/checkpoint-storage.ts";
 import type { StoredCheckpoint } from "../checkpoint/completed-checkpoint.ts";
@@ -333,7 +332,7 @@ export class JobExecution {
     else if (runs && finished.length > 0) checkpointing.handle({ kind: "tasks-ended", attemptIds: finished });
     if (!runs || checkpointing.endOfData || !(this.#dataMayHaveEnded || !wasActive)) return;
     this.#dataMayHaveEnded = false;
-    if (allSourcesAtEnd(this.graph)) checkpointing.handle({ kind: "end-of-data" });
+    if (this.graph.allSourcesAtEnd) checkpointing.handle({ kind: "end-of-data" });
   }
 
   #onCancelFailed(attemptId: ExecutionAttemptID, slot: AssignedSlot | undefined, reachable: boolean): void {

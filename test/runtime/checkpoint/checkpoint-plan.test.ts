@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { allSourcesAtEnd, calculateCheckpointPlan } from "../../../src/runtime/checkpoint/checkpoint-plan.ts";
+import { calculateCheckpointPlan } from "../../../src/runtime/checkpoint/checkpoint-plan.ts";
 import { testingJobGraph, type TestingVertex } from "../executiongraph/testing-job-graph.ts";
 import { SchedulerProbe } from "../scheduler/scheduler-probe.ts";
 
@@ -55,10 +55,10 @@ describe("checkpoint plan", () => {
 
   it("CP-29: the sources are at their end when each has said so or has finished", () => {
     const probe = running([{ parallelism: 2 }, { parallelism: 1 }]);
-    expect(allSourcesAtEnd(probe.graph)).toBe(false);
+    expect(probe.graph.allSourcesAtEnd).toBe(false);
     probe.handle({ kind: "end-of-data", attemptIds: [probe.attempt(0)] });
-    expect(allSourcesAtEnd(probe.graph)).toBe(false);
+    expect(probe.graph.allSourcesAtEnd).toBe(false);
     probe.update(1, "FINISHED");
-    expect(allSourcesAtEnd(probe.graph)).toBe(true);
+    expect(probe.graph.allSourcesAtEnd).toBe(true);
   });
 });

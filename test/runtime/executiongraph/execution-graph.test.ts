@@ -82,6 +82,23 @@ describe("ExecutionGraph", () => {
     expect(here()).toEqual(["a0", "e1", "a2"].map(attempt));
   });
 
+  it("CP-29: sources are at their end in any order, and not any more once one of them begins anew", () => {
+    const graph = graphOfThree();
+    const end = (name: string): void => graph.apply({ kind: "end-of-data", attemptIds: [attempt(name)] });
+    end("a1");
+    expect(graph.allSourcesAtEnd).toBe(false);
+    end("a0");
+    expect(graph.allSourcesAtEnd).toBe(true);
+    graph.apply({ kind: "executions-changed", attemptIds: [attempt("a0")], state: "FAILED", nowMillis: 109 });
+    graph.apply({ kind: "executions-reset", attemptNumber: 0, attemptIds: [attempt("c0")], nowMillis: 110 });
+    expect(graph.allSourcesAtEnd).toBe(false);
+    graph.apply({ kind: "executions-changed", attemptIds: [attempt("c0")], state: "SCHEDULED", nowMillis: 111 });
+    const slot = { allocationId: brandId<AllocationID>("slot0"), location: brandId<ResourceID>("te0") };
+    const adopted = { attemptId: attempt("e0"), attemptNumber: 1, slot, endOfData: true };
+    graph.apply({ kind: "executions-adopted", attempts: [adopted], nowMillis: 112 });
+    expect(graph.allSourcesAtEnd).toBe(true);
+  });
+
   it("tells nothing more of an attempt than its name once another one has its place", () => {
     const graph = graphOfThree();
     const old = graph.execution(attempt("a1"));
