@@ -269,7 +269,6 @@ export class ExecutionGraph {
       executions.acknowledged[place] = 1;
     }
     this.#placesOn = undefined;
-    this.#sourcesAtEnd = 0;
   }
 
   /** Of an attempt that is to come. */
