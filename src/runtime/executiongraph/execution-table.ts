@@ -134,10 +134,6 @@ class ExecutionRow implements Execution {
     return vertex;
   }
 
-  get vertexIndex(): number {
-    return this.#table.places.vertexIndexAt(this.place);
-  }
-
   get subtaskIndex(): number {
     return this.#table.places.subtaskIndexAt(this.place);
   }

@@ -23,7 +23,7 @@ export interface AdoptedAttempt {
 
 /**
  * One attempt of one subtask (Flink `Execution`), told as it stands when it is asked. Once another attempt has its place, only
- * its id and place are known of it; everything else throws ILLEGAL_STATE.
+ * its id and which subtask it was of are known; everything else throws ILLEGAL_STATE. So none is held while events are applied.
  */
 export interface Execution {
   readonly attemptId: ExecutionAttemptID;

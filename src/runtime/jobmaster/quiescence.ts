@@ -54,7 +54,8 @@ export class Quiescence {
     if (!lingered && !this.#eager) return STAY_AWAKE;
     let covered = checkpointId !== undefined;
     let dueMillis: number | undefined;
-    for (const { attemptId, state } of graph.executions()) {
+    for (let place = 0; place < size; place += 1) {
+      const { attemptId, state } = graph.executionAt(place);
       if (state === "FINISHED") continue;
       const idle = this.#idle.get(attemptId);
       if (idle === undefined) return STAY_AWAKE;

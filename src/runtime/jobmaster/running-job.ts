@@ -325,9 +325,11 @@ export class RunningJob {
     }
     if (payload.endOfData !== undefined) this.endOfData(payload.endOfData);
     const deployed = new Set(payload.deployed);
-    for (const execution of graph.executionsOn(resourceId)) {
-      const { attemptId, deploymentAcknowledged, state } = execution;
-      if (deployed.has(attemptId)) continue;
+    for (const { attemptId } of graph.executionsOn(resourceId)) {
+      const execution = deployed.has(attemptId) ? undefined : graph.execution(attemptId);
+      // It is there, or what one before it led to was a restart.
+      if (execution === undefined) continue;
+      const { deploymentAcknowledged, state } = execution;
       // It ends there without a word, as its slot was freed: nobody will report it.
       if (state === "CANCELING") this.#execution.handle({ kind: "cancel-failed", attemptId });
       if (!deploymentAcknowledged || !isDeployed(state)) continue;

@@ -56,7 +56,7 @@ export class TaskReconciliation {
     }
     const attempts = new Map<number, AdoptedAttempt[]>();
     const incomplete = new Set<number>();
-    for (const { place } of graph.executions()) {
+    for (let place = 0; place < graph.size; place += 1) {
       const region = regions.of({ place });
       const task = found.get(place);
       if (task === undefined) {

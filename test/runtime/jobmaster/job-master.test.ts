@@ -336,6 +336,27 @@ describe("failures", () => {
     expect(harness.argsOf("cancelTask").map(([attemptId]) => attemptId)).toContain(stray);
     expect(executionsOf(await harness.info()).map(({ state }) => state)).toEqual(["CANCELING", "FAILED"]);
   });
+
+  it("DEP-05, FO-07: a heartbeat that shows the last task gone restarts the job, whatever else was there", async () => {
+    const harness = harnessOf([{ parallelism: 1 }, { parallelism: 1 }]);
+    await harness.run();
+    const [, sink = brandId<ExecutionAttemptID>("")] = await harness.attempts();
+    await harness.report(sink, "FAILED", new Error("boom"));
+    await harness.clock.advance(1_000);
+    expect(executionsOf(await harness.info()).map(({ state }) => state)).toEqual(["CANCELING", "FAILED"]);
+    harness.jobMaster().heartbeatFromTaskManager(harness.resourceId(0), { deployed: [], metrics: [] });
+    await harness.clock.settle();
+    const info = await harness.info();
+    expect(info).toMatchObject({
+      status: "RUNNING",
+      restarts: 1,
+      exceptionHistory: [{ failure: { message: "boom" } }],
+    });
+    expect(executionsOf(info).map(({ state, attemptNumber }) => [state, attemptNumber])).toEqual([
+      ["DEPLOYING", 1],
+      ["DEPLOYING", 1],
+    ]);
+  });
 });
 
 describe("cancel", () => {
